@@ -1,0 +1,1 @@
+"""Settings as data: strict models, read from YAML, with every error reported at once."""

@@ -1,0 +1,47 @@
+"""The base of every settings model, and the one place where settings are read and refused."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from samplar.errors import UsageError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """Settings that refuse unknown keys and non-finite numbers, and never change once made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def build(model: type[M], values: dict[str, Any], *, path: str | None = None) -> M:
+    """Make a settings model from plain values.
+
+    Raises:
+        UsageError: `config.invalid`, naming every wrong key and value in one line.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(_describe(model, entry) for entry in error.errors())
+        raise UsageError(
+            problems, fix="Correct these settings", code="config.invalid", path=path
+        ) from error
+
+
+def _describe(model: type[BaseModel], entry: Any) -> str:
+    where = ".".join(str(part) for part in entry["loc"])
+    if entry["type"] == "extra_forbidden":
+        return f"{where} is not a setting{nearest(where, model.model_fields)}"
+    return f"{where} = {entry['input']!r}: {entry['msg']}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `, did you mean X?` for the closest known word, or nothing."""
+    close = difflib.get_close_matches(word.split(".")[-1], list(known), n=1)
+    return f", did you mean {close[0]}?" if close else ""

@@ -1,0 +1,68 @@
+"""The errors a user can meet: one line each, with what to do and an exit status.
+
+The line always has four parts, `samplar: FILE: PROBLEM. FIX. [CODE]`, and the status tells a
+script which kind of trouble it was (2 usage, 3 input, 4 output, 5 weights, 6 resources).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+
+class SamplarError(Exception):
+    """A problem that the user can mend.
+
+    Args:
+        problem: what was found, with the number, without a closing full stop.
+        fix: what to do about it, without a closing full stop.
+        code: a short dotted name that tests and scripts can rely on, such as `io.truncated`.
+        path: the file or folder it is about, if any.
+    """
+
+    exit_status: ClassVar[int] = 70
+
+    def __init__(
+        self, problem: str, *, fix: str, code: str, path: str | Path | None = None
+    ) -> None:
+        self.problem = problem
+        self.fix = fix
+        self.code = code
+        self.path = None if path is None else str(path)
+        super().__init__(self.line())
+
+    def line(self) -> str:
+        """Return the one line shown to the user, whatever line breaks the file name holds."""
+        where = "" if self.path is None else f"{self.path}: "
+        text = f"samplar: {where}{self.problem}. {self.fix}. [{self.code}]"
+        return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+class UsageError(SamplarError):
+    """A wrong flag, configuration key or combination of them."""
+
+    exit_status = 2
+
+
+class InputError(SamplarError):
+    """An input file, label or data set that cannot be used as it is."""
+
+    exit_status = 3
+
+
+class OutputError(SamplarError):
+    """A result that cannot be written."""
+
+    exit_status = 4
+
+
+class WeightsError(SamplarError):
+    """Base weights or an adapter that are missing, damaged or of another kind."""
+
+    exit_status = 5
+
+
+class ResourceError(SamplarError):
+    """Memory, disk or time ran out, or training left the finite numbers."""
+
+    exit_status = 6

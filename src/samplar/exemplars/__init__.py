@@ -1,0 +1,1 @@
+"""A few labelled slices: what they are, how they are chosen, how they are written down."""

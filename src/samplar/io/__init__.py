@@ -1,0 +1,1 @@
+"""Files to arrays and back. Nothing in here imports torch."""

@@ -1,0 +1,1 @@
+"""From an adapter and files to label files in the input grid."""

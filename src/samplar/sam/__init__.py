@@ -1,0 +1,1 @@
+"""Segment Anything, once, with the parameter names of the public checkpoints."""

@@ -1,0 +1,1 @@
+"""Exemplar-guided synthesis: new labelled images from a few labelled slices."""
