@@ -1,0 +1,173 @@
+"""SAM's mask decoder: a two-way transformer between tokens and image (names as published).
+
+Source: Kirillov et al. 2023, "Segment Anything", appendix A, and the public code.
+The number of mask tokens is a parameter: 4 in SAM, classes + 1 in the multi-class methods.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from samplar.sam.layers import LayerNorm2d, Mlp
+
+
+class Attention(nn.Module):
+    """Multi-head attention with separate projections and a narrower inner width."""
+
+    def __init__(self, width: int, heads: int, *, inner: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q_proj = nn.Linear(width, inner)
+        self.k_proj = nn.Linear(width, inner)
+        self.v_proj = nn.Linear(width, inner)
+        self.out_proj = nn.Linear(inner, width)
+
+    def forward(
+        self, q: Float[Tensor, "b n d"], k: Float[Tensor, "b m d"], v: Float[Tensor, "b m d"]
+    ) -> Float[Tensor, "b n d"]:
+        """Let `q` attend to `k` and read `v`."""
+        heads = [self._split(p(x)) for p, x in zip(self._inputs(), (q, k, v), strict=True)]
+        out = F.scaled_dot_product_attention(*heads)
+        return self.out_proj(out.transpose(1, 2).flatten(2))
+
+    def _inputs(self) -> tuple[nn.Module, nn.Module, nn.Module]:
+        return self.q_proj, self.k_proj, self.v_proj
+
+    def _split(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b h n e"]:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class Feedforward(nn.Module):
+    """Two linear layers with ReLU."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.lin1 = nn.Linear(width, hidden)
+        self.lin2 = nn.Linear(hidden, width)
+
+    def forward(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        """Apply to each token."""
+        return self.lin2(F.relu(self.lin1(x)))
+
+
+class TwoWayBlock(nn.Module):
+    """Tokens attend to themselves and to the image, then the image attends to the tokens."""
+
+    def __init__(self, width: int, heads: int, hidden: int, *, first: bool) -> None:
+        super().__init__()
+        self.first = first
+        self.self_attn = Attention(width, heads, inner=width)
+        self.norm1 = nn.LayerNorm(width)
+        self.cross_attn_token_to_image = Attention(width, heads, inner=width // 2)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = Feedforward(width, hidden)
+        self.norm3 = nn.LayerNorm(width)
+        self.norm4 = nn.LayerNorm(width)
+        self.cross_attn_image_to_token = Attention(width, heads, inner=width // 2)
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "b n d"],
+        image: Float[Tensor, "b m d"],
+        token_pe: Float[Tensor, "b n d"],
+        image_pe: Float[Tensor, "b m d"],
+    ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b m d"]]:
+        """Return updated tokens and image."""
+        if self.first:  # the first block replaces the tokens and adds no position
+            tokens = self.self_attn(tokens, tokens, tokens)
+        else:
+            placed = tokens + token_pe
+            tokens = tokens + self.self_attn(placed, placed, tokens)
+        tokens = self.norm1(tokens)
+        keys = image + image_pe
+        read = self.cross_attn_token_to_image(tokens + token_pe, keys, image)
+        tokens = self.norm2(tokens + read)
+        tokens = self.norm3(tokens + self.mlp(tokens))
+        image = self.norm4(image + self.cross_attn_image_to_token(keys, tokens + token_pe, tokens))
+        return tokens, image
+
+
+class TwoWayTransformer(nn.Module):
+    """Two blocks and a last reading of the image by the tokens."""
+
+    def __init__(self, width: int, *, depth: int = 2, heads: int = 8, hidden: int = 2048) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            TwoWayBlock(width, heads, hidden, first=number == 0) for number in range(depth)
+        )
+        self.final_attn_token_to_image = Attention(width, heads, inner=width // 2)
+        self.norm_final_attn = nn.LayerNorm(width)
+
+    def forward(
+        self,
+        image: Float[Tensor, "b m d"],
+        image_pe: Float[Tensor, "b m d"],
+        tokens: Float[Tensor, "b n d"],
+    ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b m d"]]:
+        """Return tokens and image after all blocks."""
+        token_pe = tokens
+        for layer in self.layers:
+            tokens, image = layer(tokens, image, token_pe, image_pe)
+        read = self.final_attn_token_to_image(tokens + token_pe, image + image_pe, image)
+        return self.norm_final_attn(tokens + read), image
+
+
+class MaskDecoder(nn.Module):
+    """Predict one low-resolution mask per mask token, and how good each is."""
+
+    def __init__(self, width: int = 256, *, mask_tokens: int = 4, hidden: int = 2048) -> None:
+        super().__init__()
+        self.width = width
+        self.transformer = TwoWayTransformer(width, hidden=hidden)
+        self.iou_token = nn.Embedding(1, width)
+        self.output_upscaling = nn.Sequential(
+            nn.ConvTranspose2d(width, width // 4, 2, stride=2),
+            LayerNorm2d(width // 4),
+            nn.GELU(),
+            nn.ConvTranspose2d(width // 4, width // 8, 2, stride=2),
+            nn.GELU(),
+        )
+        self.set_mask_tokens(mask_tokens)
+
+    def set_mask_tokens(self, count: int) -> None:
+        """Replace mask tokens, hypernetworks and quality head by `count` freshly initialised ones."""
+        width = self.width
+        device = self.iou_token.weight.device
+        self.mask_tokens = nn.Embedding(count, width).to(device)
+        self.output_hypernetworks_mlps = nn.ModuleList(
+            Mlp(width, width, width // 8, depth=3) for _ in range(count)
+        ).to(device)
+        self.iou_prediction_head = Mlp(width, width, count, depth=3).to(device)
+
+    def forward(
+        self,
+        embedding: Float[Tensor, "b d h w"],
+        image_pe: Float[Tensor, "1 d h w"],
+        sparse: Float[Tensor, "p n d"],
+        dense: Float[Tensor, "p d h w"],
+    ) -> tuple[Float[Tensor, "o t i j"], Float[Tensor, "o t"]]:
+        """Decode `b` images with `p` prompts; one of the two must be 1, or both equal.
+
+        Returns:
+            Logits of every mask token on a grid four times finer, and the predicted IoU of each.
+        """
+        count = max(len(embedding), len(sparse))
+        tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
+        tokens = tokens.expand(count, -1, -1)
+        tokens = torch.cat([tokens, sparse.expand(count, -1, -1)], dim=1)
+        source = (embedding + dense).expand(count, -1, -1, -1)
+        flat, place = (x.flatten(2).transpose(1, 2) for x in (source, image_pe))
+        tokens, image = self.transformer(flat, place, tokens)
+        pixels = self.output_upscaling(image.transpose(1, 2).unflatten(2, embedding.shape[-2:]))
+        return self._masks(tokens, pixels), self.iou_prediction_head(tokens[:, 0])
+
+    def _masks(
+        self, tokens: Float[Tensor, "o n d"], pixels: Float[Tensor, "o c i j"]
+    ) -> Float[Tensor, "o t i j"]:
+        weights = torch.stack(
+            [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
+        )
+        return torch.einsum("otc,ocij->otij", weights, pixels)

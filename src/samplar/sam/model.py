@@ -1,0 +1,69 @@
+"""SAM as one module: encode images, decode prompts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from samplar.sam.decoder import MaskDecoder
+from samplar.sam.prompt import PromptEncoder, Prompts
+from samplar.sam.tinyvit import TinyViT, TinyViTShape
+
+NO_PROMPT = Prompts()
+
+
+@dataclass(frozen=True)
+class SamShape:
+    """The sizes from which a SAM is built; the defaults are LiteMedSAM's."""
+
+    encoder: TinyViTShape = field(default_factory=TinyViTShape)
+    decoder_hidden: int = 2048
+    mask_tokens: int = 4
+    image_size: int = 256  # the size the weights were trained at
+
+
+class Sam(nn.Module):
+    """Image encoder, prompt encoder and mask decoder with the published parameter names.
+
+    The image is (b, 3, h, w) in the range its weights' card states; both sides are multiples of
+    `stride`.
+    """
+
+    def __init__(self, shape: SamShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.image_encoder = TinyViT(shape.encoder)
+        self.prompt_encoder = PromptEncoder(shape.encoder.output)
+        self.mask_decoder = MaskDecoder(
+            shape.encoder.output, mask_tokens=shape.mask_tokens, hidden=shape.decoder_hidden
+        )
+
+    @property
+    def stride(self) -> int:
+        """Input pixels per cell of the embedding."""
+        return self.image_encoder.stride
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights live."""
+        return self.mask_decoder.iou_token.weight.device
+
+    def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d i j"]:
+        """Return the image embedding."""
+        return self.image_encoder(images)
+
+    def decode(
+        self, embedding: Float[Tensor, "b d i j"], prompts: Prompts = NO_PROMPT
+    ) -> tuple[Float[Tensor, "o t r s"], Float[Tensor, "o t"]]:
+        """Return mask logits on a grid four times finer than the embedding, and predicted IoU.
+
+        Prompts are in pixels of the encoder's input.
+        """
+        grid = (embedding.shape[-2], embedding.shape[-1])
+        size = (grid[0] * self.stride, grid[1] * self.stride)
+        sparse, dense = self.prompt_encoder(prompts, image_size=size, grid=grid)
+        place = self.prompt_encoder.pe_layer.grid(*grid)
+        return self.mask_decoder(embedding, place, sparse, dense)

@@ -1,0 +1,253 @@
+"""The TinyViT image encoder of MobileSAM and LiteMedSAM, with their parameter names.
+
+Source: TinyViT as adapted by MobileSAM and by the LiteMedSAM branch of MedSAM (both Apache-2.0).
+Maps travel between the steps as (b, c, h, w) in channels-last memory, so that the switch between
+convolutions and window attention is a view, not a copy. Any input whose sides are multiples of
+the stride works; attention windows are padded with zeros as in the original.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from samplar.sam.layers import ConvNorm, LayerNorm2d
+
+
+@dataclass(frozen=True)
+class TinyViTShape:
+    """The sizes of a TinyViT encoder; the defaults are LiteMedSAM's."""
+
+    widths: tuple[int, ...] = (64, 128, 160, 320)
+    depths: tuple[int, ...] = (2, 2, 6, 2)
+    heads: tuple[int, ...] = (2, 4, 5, 10)
+    windows: tuple[int, ...] = (7, 7, 14, 7)
+    strides: tuple[int, ...] = (2, 2, 1)
+    patch_kernel: int = 1  # 1: LiteMedSAM, full-resolution patches; 3: MobileSAM, stride 4
+    output: int = 256
+
+    @property
+    def patch_stride(self) -> int:
+        """Input pixels per patch: two convolutions of stride 2, or none."""
+        return 4 if self.patch_kernel == 3 else 1
+
+    @property
+    def stride(self) -> int:
+        """Input pixels per cell of the output grid."""
+        return self.patch_stride * self.strides[0] * self.strides[1] * self.strides[2]
+
+
+class PatchEmbed(nn.Module):
+    """Two convolutions from the image to the first map."""
+
+    def __init__(self, width: int, kernel: int) -> None:
+        super().__init__()
+        stride = 2 if kernel == 3 else 1
+        self.seq = nn.Sequential(
+            ConvNorm(3, width // 2, kernel=kernel, stride=stride),
+            nn.GELU(),
+            ConvNorm(width // 2, width, kernel=kernel, stride=stride),
+        )
+
+    def forward(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c i j"]:
+        """Embed the image."""
+        return self.seq(x.contiguous(memory_format=torch.channels_last))
+
+
+class MBConv(nn.Module):
+    """Inverted residual: widen four times, depthwise 3x3, narrow, add."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        hidden = 4 * width
+        self.conv1 = ConvNorm(width, hidden)
+        self.conv2 = ConvNorm(hidden, hidden, kernel=3, groups=hidden)
+        self.conv3 = ConvNorm(hidden, width)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Apply the block."""
+        inner = F.gelu(self.conv2(F.gelu(self.conv1(x))))
+        return F.gelu(x + self.conv3(inner))
+
+
+class PatchMerging(nn.Module):
+    """Change the width and, where the stride is 2, halve the grid."""
+
+    def __init__(self, width: int, output: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = ConvNorm(width, output)
+        self.conv2 = ConvNorm(output, output, kernel=3, stride=stride, groups=output)
+        self.conv3 = ConvNorm(output, output)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d i j"]:
+        """Merge."""
+        return self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(x)))))
+
+
+class Attention(nn.Module):
+    """Attention inside one window, with a learned bias per head and absolute offset.
+
+    `qkv` orders its outputs head by head, and q, k, v within each head; SAM's ViT orders them
+    q, k, v over all heads. `samplar.sam.sites` knows the difference.
+    """
+
+    attention_bias_idxs: Tensor
+
+    def __init__(self, width: int, heads: int, window: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        index = offset_index(window)
+        self.attention_biases = nn.Parameter(torch.zeros(heads, int(index.max()) + 1))
+        self.register_buffer("attention_bias_idxs", index, persistent=False)
+
+    def forward(self, x: Float[Tensor, "b n c"]) -> Float[Tensor, "b n c"]:
+        """Attend among the `n` tokens of each window."""
+        batch, tokens, width = x.shape
+        qkv = self.qkv(self.norm(x)).view(batch, tokens, self.heads, -1)
+        q, k, v = qkv.transpose(1, 2).chunk(3, dim=-1)
+        bias = self.attention_biases[:, self.attention_bias_idxs].to(q.dtype)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None])
+        return self.proj(out.transpose(1, 2).reshape(batch, tokens, width))
+
+
+def offset_index(window: int) -> Int[Tensor, "n n"]:
+    """Number the distinct (|dy|, |dx|) pairs of a window in order of first appearance."""
+    cells = list(itertools.product(range(window), repeat=2))
+    numbers: dict[tuple[int, int], int] = {}
+    pairs = ((abs(a[0] - b[0]), abs(a[1] - b[1])) for a in cells for b in cells)
+    flat = [numbers.setdefault(pair, len(numbers)) for pair in pairs]
+    return torch.tensor(flat).view(len(cells), len(cells))
+
+
+class Feedforward(nn.Module):
+    """Norm, widen four times, GELU, narrow."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.fc1 = nn.Linear(width, 4 * width)
+        self.fc2 = nn.Linear(4 * width, width)
+
+    def forward(self, x: Float[Tensor, "*b c"]) -> Float[Tensor, "*b c"]:
+        """Apply to the last axis."""
+        return self.fc2(F.gelu(self.fc1(self.norm(x))))
+
+
+class TinyViTBlock(nn.Module):
+    """Window attention, a depthwise convolution, a feed-forward layer."""
+
+    def __init__(self, width: int, heads: int, window: int) -> None:
+        super().__init__()
+        self.window = window
+        self.attn = Attention(width, heads, window)
+        self.mlp = Feedforward(width)
+        self.local_conv = ConvNorm(width, width, kernel=3, groups=width)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Apply the block."""
+        x = x + self._attend(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        last = self.local_conv(x).permute(0, 2, 3, 1)
+        return (last + self.mlp(last)).permute(0, 3, 1, 2)
+
+    def _attend(self, x: Float[Tensor, "b h w c"]) -> Float[Tensor, "b h w c"]:
+        height, width = x.shape[1:3]
+        windows, grid = split_windows(x, self.window)
+        return join_windows(self.attn(windows), grid, self.window)[:, :height, :width]
+
+
+def split_windows(
+    x: Float[Tensor, "b h w c"], size: int
+) -> tuple[Float[Tensor, "m n c"], tuple[int, int]]:
+    """Cut a map into square windows, zero-padding right and bottom; also return their grid."""
+    batch, height, width, channels = x.shape
+    x = F.pad(x, (0, 0, 0, -width % size, 0, -height % size))
+    rows, columns = x.shape[1] // size, x.shape[2] // size
+    x = x.view(batch, rows, size, columns, size, channels).transpose(2, 3)
+    return x.reshape(batch * rows * columns, size * size, channels), (rows, columns)
+
+
+def join_windows(
+    windows: Float[Tensor, "m n c"], grid: tuple[int, int], size: int
+) -> Float[Tensor, "b h w c"]:
+    """Undo `split_windows`, leaving its padding on."""
+    rows, columns = grid
+    x = windows.view(-1, rows, columns, size, size, windows.shape[-1]).transpose(2, 3)
+    return x.reshape(-1, rows * size, columns * size, windows.shape[-1])
+
+
+class Layer(nn.Module):
+    """The blocks of one resolution and the merging after them, if any."""
+
+    def __init__(self, blocks: list[nn.Module], downsample: nn.Module | None) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.downsample = downsample
+
+    def steps(self) -> Iterator[tuple[str, nn.Module]]:
+        """Yield the named parts in forward order."""
+        for number, block in enumerate(self.blocks):
+            yield f"blocks.{number}", block
+        if self.downsample is not None:
+            yield "downsample", self.downsample
+
+
+class TinyViT(nn.Module):
+    """The encoder: image in, embedding out, as a list of named steps."""
+
+    def __init__(self, shape: TinyViTShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.patch_embed = PatchEmbed(shape.widths[0], shape.patch_kernel)
+        self.layers = nn.ModuleList(_layer(shape, level) for level in range(4))
+        width, out = shape.widths[-1], shape.output
+        self.neck = nn.Sequential(
+            nn.Conv2d(width, out, 1, bias=False),
+            LayerNorm2d(out),
+            nn.Conv2d(out, out, 3, padding=1, bias=False),
+            LayerNorm2d(out),
+        )
+
+    @property
+    def stride(self) -> int:
+        """Input pixels per cell of the embedding."""
+        return self.shape.stride
+
+    def steps(self) -> list[tuple[str, nn.Module]]:
+        """Return the named parts in forward order; each maps (b, c, h, w) to (b, d, i, j)."""
+        inner = [
+            (f"layers.{level}.{name}", step)
+            for level, layer in enumerate(self.layers)
+            if isinstance(layer, Layer)
+            for name, step in layer.steps()
+        ]
+        return [("patch_embed", self.patch_embed), *inner, ("neck", self.neck)]
+
+    def forward(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d i j"]:
+        """Encode images in [0, 1] whose sides are multiples of the stride."""
+        for _, step in self.steps():
+            x = step(x)
+        return x
+
+
+def _layer(shape: TinyViTShape, level: int) -> Layer:
+    width = shape.widths[level]
+    blocks: list[nn.Module] = [
+        MBConv(width)
+        if level == 0
+        else TinyViTBlock(width, shape.heads[level], shape.windows[level])
+        for _ in range(shape.depths[level])
+    ]
+    last = level == len(shape.widths) - 1
+    downsample = (
+        None if last else PatchMerging(width, shape.widths[level + 1], shape.strides[level])
+    )
+    return Layer(blocks, downsample)
