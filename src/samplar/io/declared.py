@@ -1,0 +1,127 @@
+"""The class names a data set declares, as name to value or value to name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from samplar.errors import InputError
+from samplar.io.labels import MAX_CLASSES, LabelSet
+from samplar.io.wording import few
+
+MAX_VALUE = 65_535
+
+
+def parse_labels(document: Any, path: Path) -> LabelSet:
+    """Read declared classes: `{"liver": 1}`, `{"1": "liver"}` or `{"1": {"name": "liver"}}`.
+
+    `background` is 0; a class called `ignore` marks what nobody labelled. Gaps are fine.
+
+    Raises:
+        InputError: `labels.regions` (a class made of several values), `labels.declaration`.
+    """
+    if not isinstance(document, Mapping) or not document:
+        raise _wrong(path, "the labels are not a list of names and values")
+    values = dict(_name_and_value(key, entry, path) for key, entry in document.items())
+    if len(values) < len(document):
+        raise _wrong(path, f"{len(document)} labels share {len(values)} names")
+    _check_values(values, path)
+    ignore = values.pop("ignore", None)
+    values.pop("background", None)
+    if not values:
+        raise _wrong(path, "0 classes besides background")
+    if len(values) > MAX_CLASSES:
+        raise _wrong(path, f"{len(values)} classes, more than the {MAX_CLASSES} allowed")
+    names = sorted(values, key=lambda name: values[name])
+    return LabelSet(tuple(names), tuple(values[name] for name in names), ignore)
+
+
+def parse_labels_per_case(document: Any, path: Path) -> dict[str, LabelSet]:
+    """Read `{case: declared classes}`, for cases that number their classes differently.
+
+    Returns an empty dict for the plain form, in which the file declares one list for all cases.
+    """
+    if not isinstance(document, Mapping):
+        return {}
+    nested = {
+        case: entry
+        for case, entry in document.items()
+        if isinstance(entry, Mapping) and "name" not in entry
+    }
+    if not nested or len(nested) < len(document):
+        return {}
+    return {str(case): parse_labels(entry, path) for case, entry in nested.items()}
+
+
+def join_by_name(label_sets: Mapping[str, LabelSet]) -> LabelSet:
+    """Make one list of classes from several, the same name being the same class.
+
+    The file values stay if no name and no value is used in two ways; otherwise the classes are
+    numbered 1, 2, ... in order of first appearance.
+    """
+    pairs = {
+        pair: None
+        for labels in label_sets.values()
+        for pair in zip(labels.names, labels.values, strict=True)
+    }
+    names = list(dict.fromkeys(name for name, _ in pairs))
+    values = {value for _, value in pairs}
+    if len(names) == len(values) == len(pairs):
+        ordered = sorted(pairs, key=lambda pair: pair[1])
+        return LabelSet(tuple(n for n, _ in ordered), tuple(v for _, v in ordered))
+    if len(names) > MAX_CLASSES:
+        raise InputError(
+            f"{len(names)} different class names over {len(label_sets)} cases,"
+            f" more than the {MAX_CLASSES} allowed",
+            fix="Give each group of cases a data set of its own",
+            code="labels.too_many",
+        )
+    return LabelSet(tuple(names), tuple(range(1, len(names) + 1)))
+
+
+def _name_and_value(key: Any, entry: Any, path: Path) -> tuple[str, int]:
+    if isinstance(entry, Mapping):
+        entry = entry.get("name")
+    if isinstance(entry, list | tuple):
+        raise InputError(
+            f"{key!r} is a region made of the values {few(entry)}; a class has one value here",
+            fix='Declare each value as its own class, such as {"oedema": 1, "core": 2}',
+            code="labels.regions",
+            path=path,
+        )
+    if _is_whole(entry):
+        return _clean(key), int(entry)
+    if isinstance(entry, str) and _is_whole(key):
+        return _clean(entry), int(key)
+    raise _wrong(path, f"{key!r}: {entry!r} is neither name: value nor value: name")
+
+
+def _is_whole(value: Any) -> bool:
+    """Tell whether this is a whole number, or one in quotes (JSON keys always are)."""
+    if isinstance(value, str):
+        return value.strip().removeprefix("-").isdecimal() and value.isascii()
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _clean(name: Any) -> str:
+    text = " ".join(str(name).split())
+    return text.lower() if text.lower() in {"background", "ignore"} else text
+
+
+def _check_values(values: Mapping[str, int], path: Path) -> None:
+    if "" in values:
+        raise _wrong(path, f"the value {values['']} has an empty name")
+    outside = {name: value for name, value in values.items() if not 0 <= value <= MAX_VALUE}
+    if outside:
+        raise _wrong(path, f"values outside 0..{MAX_VALUE}: {outside}")
+    if len(set(values.values())) < len(values):
+        raise _wrong(path, f"several classes share a value: {dict(values)}")
+    zero = [name for name, value in values.items() if value == 0]
+    if values.get("background", 0) != 0 or (zero and zero != ["background"]):
+        raise _wrong(path, "the value 0 is always background and background is always 0")
+
+
+def _wrong(path: Path, problem: str) -> InputError:
+    fix = 'Write {"background": 0, "liver": 1, ...}'
+    return InputError(problem, fix=fix, code="labels.declaration", path=path)
