@@ -1,0 +1,108 @@
+"""What a method is: one file with a card, a `Config` and at most four functions.
+
+    card = Card(...)                                   read without running the file: literals only
+    class Config(Strict)                               its settings
+    def attach(sam, config, classes)                   put trainable modules at named sites
+    def remember(sam, config, exemplars)               tensors a training-free method keeps
+    def logits(sam, config, batch, memory)             (b, classes + 1, h, w); default: SAM's decoder
+    def loss(config)                                   a `LossConfig`; default: CE + 0.8 Dice
+
+Everything else is derived: what trains, the adapter file, its size, the frozen prefix, the row in
+`samplar methods`. This file imports no torch, so that listing methods starts at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from samplar.config.base import Strict
+from samplar.config.loss import LossConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from samplar.sam.model import Sam
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a reader wants to know before choosing a method.
+
+    Args:
+        name: the word used on the command line.
+        title: one line.
+        paper: where it was published, or "this library".
+        plugs_in: the parts of SAM it touches.
+        prompts: what it needs at test time: "none", or "oracle ..." when it reads the truth.
+        licence_note: what binds a user of the published code; ours is Apache-2.0.
+        trains: False for methods that only remember exemplars.
+        trivial: a baseline that no method may lose to.
+    """
+
+    name: str
+    title: str
+    paper: str
+    plugs_in: str
+    prompts: str
+    licence_note: str
+    trains: bool = True
+    trivial: bool = False
+
+    @property
+    def oracle(self) -> bool:
+        """Whether the method reads the truth of the very image it segments."""
+        return self.prompts.startswith("oracle")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What `logits` is given.
+
+    Args:
+        images: (b, 3, s, s) in the model's frame.
+        embedding: (b, d, i, j), SAM's image embedding, adapted if the encoder is.
+        labels: (b, s, s) class indices; only while training, for remembering, and for oracles.
+        classes: number of foreground classes.
+    """
+
+    images: Tensor
+    embedding: Tensor
+    labels: Tensor | None
+    classes: int
+
+
+Memory = Mapping[str, "Tensor"]
+"""Named tensors of a training-free method; saved with the adapter."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method as the rest of the package sees it, with the defaults filled in."""
+
+    card: Card
+    config: type[Strict]
+    attach: Callable[[Sam, Any, int], None]
+    remember: Callable[[Sam, Any, Batch], dict[str, Tensor]]
+    logits: Callable[[Sam, Any, Batch, Memory], Tensor]
+    loss: Callable[[Any], LossConfig]
+
+
+def attach_nothing(sam: Sam, config: Strict, classes: int) -> None:
+    """Leave SAM as it is."""
+
+
+def remember_nothing(sam: Sam, config: Strict, exemplars: Batch) -> dict[str, Tensor]:
+    """Keep nothing of the exemplars but what training made of them."""
+    return {}
+
+
+def decode_classes(sam: Sam, config: Strict, batch: Batch, memory: Memory) -> Tensor:
+    """Run SAM's decoder without a prompt: one mask token per class, background first."""
+    return sam.decode(batch.embedding)[0]
+
+
+def default_loss(config: Strict) -> LossConfig:
+    """Return CE + 0.8 Dice."""
+    return LossConfig()

@@ -1,0 +1,52 @@
+"""SAM's decoder as a multi-class head: one mask token per class, background first."""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal
+
+import torch
+from torch import nn
+
+from samplar.sam.model import Sam
+
+HeadInit = Literal["sam", "random"]
+
+
+def set_class_tokens(sam: Sam, classes: int, *, init: HeadInit) -> None:
+    """Give the decoder `classes + 1` mask tokens.
+
+    Args:
+        sam: changed in place.
+        classes: number of foreground classes.
+        init: `random` as in SAMed (token, hypernetwork and quality head all new); `sam` starts every
+            class from the pre-trained single-mask token and its hypernetwork, tokens a little apart.
+    """
+    decoder = sam.mask_decoder
+    token, network = decoder.mask_tokens, decoder.output_hypernetworks_mlps[0]
+    decoder.set_mask_tokens(classes + 1)
+    if init == "random":
+        return
+    spread = token.weight.detach().std()
+    with torch.no_grad():
+        decoder.mask_tokens.weight.mul_(0.5 * spread).add_(token.weight[0])
+    decoder.output_hypernetworks_mlps = nn.ModuleList(
+        copy.deepcopy(network) for _ in range(classes + 1)
+    )
+
+
+def train_decoder(sam: Sam, *, transformer: bool) -> None:
+    """Make the prompt encoder and the decoder trainable, with or without the two-way transformer.
+
+    The quality head stays frozen: no loss reaches it.
+    """
+    for module in (sam.prompt_encoder.no_mask_embed, sam.mask_decoder):
+        module.requires_grad_(True)
+    sam.mask_decoder.iou_prediction_head.requires_grad_(False)
+    if not transformer:
+        freeze_transformer(sam)
+
+
+def freeze_transformer(sam: Sam) -> None:
+    """Freeze the two-way transformer; low-rank paths added to it afterwards still train."""
+    sam.mask_decoder.transformer.requires_grad_(False)

@@ -1,0 +1,126 @@
+"""Which methods there are: the files of this folder, of the user's folders, and of entry points.
+
+A card is read from the file's syntax tree, not by running it, so that `samplar methods` needs no
+torch and listing a file can do no harm.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import os
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+from samplar.config.base import nearest
+from samplar.errors import UsageError
+from samplar.methods import contract
+from samplar.methods.contract import Card, Method
+
+FOLDERS_VARIABLE = "SAMPLAR_METHODS"
+"""Folders with method files of the user's own, separated as in PATH."""
+
+
+def cards() -> dict[str, Card]:
+    """Return the card of every method by name, sorted.
+
+    Raises:
+        UsageError: `methods.card` for an unreadable card, `methods.duplicate` for a name used twice.
+    """
+    return {name: card for name, (card, _) in sorted(_found().items())}
+
+
+def load_method(name: str) -> Method:
+    """Import the file of a method and fill in the contract's defaults.
+
+    Raises:
+        UsageError: `methods.unknown`, with the nearest name.
+    """
+    found = _found()
+    if name not in found:
+        raise UsageError(
+            f"there is no method {name!r}{nearest(name, found)}",
+            fix=f"Choose one of: {', '.join(sorted(found))}",
+            code="methods.unknown",
+        )
+    card, path = found[name]
+    module = _import(path)
+    return Method(
+        card=card,
+        config=module.Config,
+        attach=getattr(module, "attach", contract.attach_nothing),
+        remember=getattr(module, "remember", contract.remember_nothing),
+        logits=getattr(module, "logits", contract.decode_classes),
+        loss=getattr(module, "loss", contract.default_loss),
+    )
+
+
+def _found() -> dict[str, tuple[Card, Path]]:
+    found: dict[str, tuple[Card, Path]] = {}
+    for path in _files():
+        card = read_card(path)
+        if card is None:
+            continue
+        if card.name in found:
+            raise UsageError(
+                f"the method name {card.name!r} is also used by {found[card.name][1]}",
+                fix="Rename one of the two",
+                code="methods.duplicate",
+                path=path,
+            )
+        found[card.name] = (card, path)
+    return found
+
+
+def _files() -> list[Path]:
+    folders = [Path(__file__).parent]
+    folders += [Path(p) for p in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if p]
+    files = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    return files + [_entry_file(point.module) for point in entry_points(group="samplar.methods")]
+
+
+def _entry_file(module: str) -> Path:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise UsageError(
+            f"the entry point {module!r} names no module that is installed",
+            fix="Reinstall the package that declares it",
+            code="methods.card",
+        )
+    return Path(spec.origin)
+
+
+def read_card(path: Path) -> Card | None:
+    """Read `card = Card(...)` from a file; None if it has none."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["card"]:
+            return _literal_card(node.value, path)
+    return None
+
+
+def _literal_card(call: ast.expr, path: Path) -> Card:
+    try:
+        keywords = call.keywords if isinstance(call, ast.Call) else []
+        return Card(**{str(k.arg): ast.literal_eval(k.value) for k in keywords})
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"the card cannot be read: {error}",
+            fix="Write card = Card(name=..., title=..., ...) with literal values only",
+            code="methods.card",
+            path=path,
+        ) from error
+
+
+def _import(path: Path) -> ModuleType:
+    if path.parent == Path(__file__).parent:
+        return importlib.import_module(f"samplar.methods.{path.stem}")
+    spec = importlib.util.spec_from_file_location(f"samplar_method_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise UsageError(
+            "this file cannot be imported", fix="Give a .py file", code="methods.card", path=path
+        )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,105 @@
+"""The named places where a method may attach to SAM, in forward order.
+
+A site is a dotted module name; methods look sites up here and never edit the backbone's files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from samplar.errors import UsageError
+from samplar.sam.model import Sam
+from samplar.sam.tinyvit import Attention, TinyViTBlock
+
+DECODER_ATTENTIONS = (
+    *(
+        f"mask_decoder.transformer.layers.{layer}.{kind}"
+        for layer in (0, 1)
+        for kind in ("self_attn", "cross_attn_token_to_image", "cross_attn_image_to_token")
+    ),
+    "mask_decoder.transformer.final_attn_token_to_image",
+)
+"""The seven attention modules of the two-way transformer."""
+
+
+@dataclass(frozen=True)
+class LinearSite:
+    """A linear layer and which of its output rows make the query, key or value.
+
+    Args:
+        name: dotted name of the `nn.Linear` inside `Sam`.
+        rows: output rows of each part, such as `{"q": ..., "v": ...}`.
+    """
+
+    name: str
+    rows: Mapping[str, Tensor]
+
+
+def encoder_attention(sam: Sam) -> list[LinearSite]:
+    """Return the fused query-key-value layer of every attention block of the image encoder."""
+    return [
+        LinearSite(f"image_encoder.{name}.attn.qkv", _rows_by_head(block.attn))
+        for name, block in sam.image_encoder.steps()
+        if isinstance(block, TinyViTBlock)
+    ]
+
+
+def _rows_by_head(attention: Attention) -> dict[str, Tensor]:
+    """Find q, k and v in TinyViT's order: head by head, and q, k, v inside each head."""
+    width = attention.proj.in_features
+    rows = torch.arange(3 * width).view(attention.heads, 3, -1)
+    return {part: rows[:, i].reshape(-1) for i, part in enumerate("qkv")}
+
+
+def decoder_attention(sam: Sam) -> list[LinearSite]:
+    """Return the separate query and value projections of the decoder's seven attentions."""
+    return [
+        LinearSite(f"{name}.{part}_proj", {part: torch.arange(_linear(sam, name, part))})
+        for name in DECODER_ATTENTIONS
+        for part in ("q", "v")
+    ]
+
+
+def _linear(sam: Sam, name: str, part: str) -> int:
+    layer = sam.get_submodule(f"{name}.{part}_proj")
+    return int(layer.out_features)
+
+
+def select_blocks(sites: list[LinearSite], blocks: str) -> list[LinearSite]:
+    """Keep the sites that `all`, `none` or `last:n` names.
+
+    Raises:
+        UsageError: `config.blocks`, for any other word or more blocks than there are.
+    """
+    if blocks in ("all", "none"):
+        return sites if blocks == "all" else []
+    head, _, count = blocks.partition(":")
+    if head != "last" or not count.isdigit() or not 1 <= int(count) <= len(sites):
+        raise UsageError(
+            f"blocks = {blocks!r} names no set of the encoder's {len(sites)} attention blocks",
+            fix=f"Use all, none or last:n with n from 1 to {len(sites)}",
+            code="config.blocks",
+        )
+    return sites[-int(count) :]
+
+
+def replace_module(root: nn.Module, name: str, module: nn.Module) -> None:
+    """Put `module` in the place of the submodule called `name`."""
+    parent, _, leaf = name.rpartition(".")
+    setattr(root.get_submodule(parent), leaf, module)
+
+
+def first_trained_step(sam: Sam) -> int:
+    """Return how many encoder steps run before the first one that trains anything.
+
+    Everything before it is the frozen prefix: its output depends on the image alone.
+    """
+    steps = sam.image_encoder.steps()
+    for number, (_, step) in enumerate(steps):
+        if any(p.requires_grad for p in step.parameters()):
+            return number
+    return len(steps)
