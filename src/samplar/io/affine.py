@@ -78,8 +78,7 @@ class Affine:
 
     def corners(self, shape: tuple[int, int, int]) -> np.ndarray:
         """Return where the centres of the eight corner voxels lie, (8, 3) in mm."""
-        ends = np.array(list(product(*((0, size - 1) for size in shape))), dtype=np.float64)
-        return ends @ self.matrix[:3, :3].T + self.matrix[:3, 3]
+        return corners_of(self.matrix, shape)
 
     def distance(self, other: Affine, shape: tuple[int, int, int]) -> float:
         """Return how far apart the two put the same corner voxel, at worst, in mm."""
@@ -89,6 +88,12 @@ class Affine:
     def agrees_with(self, other: Affine, shape: tuple[int, int, int], tolerance_mm: float) -> bool:
         """Say whether both put every corner of a grid of this shape in the same place."""
         return self.distance(other, shape) <= tolerance_mm
+
+
+def corners_of(matrix: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return where any (4, 4) matrix, even a useless one, puts the eight corner voxels, (8, 3)."""
+    ends = np.array(list(product(*((0, size - 1) for size in shape))), dtype=np.float64)
+    return ends @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def _check(matrix: np.ndarray, path: Path | None) -> None:

@@ -49,7 +49,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         if hashlib.sha256(written.read_bytes()).digest() != digest:
             raise _unlike(path)
 
-    write_with(path, lambda target: _write_all(target, data), verify)
+    write_with(path, lambda target: write_new(target, data), verify)
 
 
 def write_with(path: Path, writer: Callable[[Path], None], verify: Callable[[Path], None]) -> None:
@@ -58,7 +58,8 @@ def write_with(path: Path, writer: Callable[[Path], None], verify: Callable[[Pat
     Args:
         path: the final name; its folder must exist.
         writer: writes to the temporary path it is given (same folder, same suffix).
-        verify: reads the temporary back and raises if it is not what was meant.
+        verify: reads the temporary back and raises `InputError` or `ValueError` if it is not what
+            was meant.
 
     Raises:
         OutputError: `output.disk_full`, `output.too_large`, `output.not_writable`, `output.name`,
@@ -75,7 +76,7 @@ def write_with(path: Path, writer: Callable[[Path], None], verify: Callable[[Pat
         _sync_folder(path.parent)
     except OSError as error:
         raise _explain(error, path) from error
-    except InputError as error:
+    except (InputError, ValueError) as error:
         raise _unlike(path) from error
     finally:
         _discard(temporary)
@@ -96,7 +97,7 @@ def ensure_writable(folder: Path) -> None:
         raise _explain(error, folder) from error
     probe = folder / f"{_owner()}-{secrets.token_hex(4)}"
     try:
-        _write_all(probe, b"probe")
+        write_new(probe, b"probe")
         _sync(probe)
     except OSError as error:
         raise _explain(error, folder) from error
@@ -104,7 +105,8 @@ def ensure_writable(folder: Path) -> None:
         _discard(probe)
 
 
-def _write_all(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that must not exist yet: the writer of `write_with` for plain bytes."""
     with path.open("xb") as file:
         file.write(data)
 
