@@ -1,4 +1,4 @@
-"""Any number of image channels to the three that SAM takes; a choice among more is never guessed."""
+"""Any number of image channels to the three SAM takes; a choice among more is never guessed."""
 
 from __future__ import annotations
 

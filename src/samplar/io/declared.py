@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from samplar.errors import InputError
+from samplar.io.case import Case
+from samplar.io.documents import read_json
 from samplar.io.labels import MAX_CLASSES, LabelSet
 from samplar.io.wording import few
 
 MAX_VALUE = 65_535
+
+
+def declared_labels(
+    root: Path, description: Mapping[str, Any], cases: Sequence[Case]
+) -> tuple[LabelSet | None, tuple[Case, ...]]:
+    """Find the classes a data set declares, in dataset.json or label_names.json.
+
+    Returns:
+        The classes, or None if it declares none; and the cases, with classes of their own if
+        label_names.json numbers them by case.
+
+    Raises:
+        InputError: `labels.*`, see `parse_labels`; `labels.two_declarations` if the files disagree.
+    """
+    main, names = root / "dataset.json", root / "label_names.json"
+    declared = parse_labels(description["labels"], main) if "labels" in description else None
+    if not names.exists():
+        return declared, tuple(cases)
+    document = read_json(names)
+    per_case = parse_labels_per_case(document, names)
+    if per_case:
+        own = _with_own_labels(cases, per_case, names)
+        joined = join_by_name(per_case)
+    else:
+        own, joined = tuple(cases), parse_labels(document, names)
+    if declared is not None and declared != joined:
+        raise InputError(
+            "dataset.json declares other classes",
+            fix="Keep one of the two declarations",
+            code="labels.two_declarations",
+            path=names,
+        )
+    return joined, own
 
 
 def parse_labels(document: Any, path: Path) -> LabelSet:
@@ -78,6 +114,15 @@ def join_by_name(label_sets: Mapping[str, LabelSet]) -> LabelSet:
             code="labels.too_many",
         )
     return LabelSet(tuple(names), tuple(range(1, len(names) + 1)))
+
+
+def _with_own_labels(
+    cases: Sequence[Case], per_case: Mapping[str, LabelSet], path: Path
+) -> tuple[Case, ...]:
+    absent = [case.id for case in cases if case.id not in per_case]
+    if absent:
+        raise _wrong(path, f"{len(absent)} of {len(cases)} cases have no classes: {few(absent)}")
+    return tuple(replace(case, own_labels=per_case[case.id]) for case in cases)
 
 
 def _name_and_value(key: Any, entry: Any, path: Path) -> tuple[str, int]:

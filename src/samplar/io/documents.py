@@ -23,7 +23,7 @@ def read_json(path: Path) -> Any:
         InputError: `document.unreadable` (missing, too large, not UTF-8, not JSON) or
             `document.duplicate_key`.
     """
-    text = _read_text(path)
+    text = read_text(path)
     try:
         return json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, path))
     except (json.JSONDecodeError, RecursionError) as error:
@@ -36,7 +36,7 @@ def read_yaml(path: Path) -> Any:
     Raises:
         InputError: `document.unreadable` or `document.duplicate_key`.
     """
-    text = _read_text(path)
+    text = read_text(path)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         _refuse_repeats(node, path, seen=set())
@@ -51,7 +51,12 @@ def write_yaml_text(values: dict[str, Any]) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=False)
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text file of at most 1 MiB.
+
+    Raises:
+        InputError: `document.unreadable`.
+    """
     try:
         if not path.is_file():
             raise _unreadable(path, "not a regular file")

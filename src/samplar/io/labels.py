@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from samplar.errors import InputError
+from samplar.io.admission import explain_mask_values
 
 IGNORE = 255
 """Class index of a pixel that nobody labelled. Never trained on, never scored."""
@@ -16,7 +17,7 @@ MAX_CLASSES = 64
 
 @dataclass(frozen=True)
 class LabelSet:
-    """Foreground classes in a fixed order; class index `i + 1` is `names[i]` and file value `values[i]`.
+    """Foreground classes in order: class index `i + 1` is `names[i]` and file value `values[i]`.
 
     Args:
         names: one name per foreground class.
@@ -45,7 +46,7 @@ class LabelSet:
             declared = ", ".join(map(str, sorted(known)))
             raise InputError(
                 f"label values not declared: {listing}; declared are {declared}",
-                fix="Declare them in dataset.json, or correct the labels",
+                fix=explain_mask_values(list(strange), list(strange.values())),
                 code="labels.undeclared",
                 path=path,
             )
@@ -57,8 +58,8 @@ class LabelSet:
         return indices
 
     def to_values(self, indices: np.ndarray) -> np.ndarray:
-        """Turn class indices back into file values, in the smallest unsigned type that holds them."""
-        dtype = np.min_scalar_type(max(self.values, default=0))
+        """Turn class indices back into file values, in the smallest type that holds them."""
+        dtype = np.min_scalar_type(max((*self.values, self.ignore or 0)))
         table = np.zeros(256, dtype=dtype)
         table[1 : len(self) + 1] = self.values
         if self.ignore is not None:

@@ -1,0 +1,71 @@
+"""Who is in which image: the `subject` column of index.csv."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from samplar.errors import InputError
+from samplar.io.case import Case
+from samplar.io.documents import read_text
+from samplar.io.names import stem_of
+from samplar.io.wording import few
+
+
+def with_subjects(cases: Iterable[Case], index: Path) -> tuple[Case, ...]:
+    """Return the cases with their subjects from a table with the columns `file` and `subject`.
+
+    A table with a `subject_unknown` column instead says that nobody knows: every case stays a
+    subject of its own.
+
+    Raises:
+        InputError: `index.columns`, `index.conflict`, `index.missing_case`.
+    """
+    cases = tuple(cases)
+    subjects = _read(index)
+    if subjects is None:
+        return cases
+    found = [_subject_of(case, subjects) for case in cases]
+    absent = [case.id for case, subject in zip(cases, found, strict=True) if not subject]
+    if absent:
+        raise InputError(
+            f"{len(absent)} of {len(cases)} cases have no subject: {few(absent)}",
+            fix="Add a row with file and subject for each",
+            code="index.missing_case",
+            path=index,
+        )
+    return tuple(replace(c, subject=s) for c, s in zip(cases, found, strict=True) if s)
+
+
+def _read(index: Path) -> dict[str, str] | None:
+    rows = csv.DictReader(read_text(index).splitlines())
+    columns = list(rows.fieldnames or [])
+    if "file" in columns and "subject" not in columns and "subject_unknown" in columns:
+        return None
+    if not {"file", "subject"} <= set(columns):
+        raise InputError(
+            f"the columns are {few(columns) or '(none)'}, without file and subject",
+            fix="Add them, or an empty column subject_unknown if nobody knows who is who",
+            code="index.columns",
+            path=index,
+        )
+    subjects: dict[str, str] = {}
+    for row in rows:
+        name, subject = (row["file"] or "").strip(), (row["subject"] or "").strip()
+        if subjects.setdefault(name, subject) != subject:
+            raise InputError(
+                f"{name} has the subjects {subjects[name]} and {subject}",
+                fix="Keep one row for each file",
+                code="index.conflict",
+                path=index,
+            )
+    return subjects
+
+
+def _subject_of(case: Case, subjects: Mapping[str, str]) -> str | None:
+    """Look a case up by the name of its image or label, with or without suffix, or by its id."""
+    files = [*case.images, *([case.label] if case.label else [])]
+    names = [file.name for file in files] + [stem_of(file) for file in files] + [case.id]
+    return next((subjects[name] for name in names if name in subjects), None)
