@@ -26,6 +26,8 @@ MAX_AXIS = 20_000
 
 MAX_LABEL = 65_535
 
+_SAME_VOXEL = 0.1  # of the smallest spacing: beyond rounding, far below one voxel
+
 FileKind = Literal["nifti", "gzip", "png", "jpeg", "tiff", "zip"]
 
 _MAGIC: tuple[tuple[int, bytes, FileKind], ...] = (
@@ -191,26 +193,26 @@ def explain_mask_values(values: Sequence[int], counts: Sequence[int]) -> str:
     return f"Correct the labels, or declare them with names of your own in dataset.json: {mapping}"
 
 
-def check_grid(image: Volume, labels: LabelVolume) -> None:
-    """Refuse a label map that does not lie on the voxels of its image.
+def check_grid(image: Volume, other: LabelVolume | Volume) -> None:
+    """Refuse a label map, or another sequence, that does not lie on the voxels of the image.
 
     Raises:
         InputError: `io.grid`, with both values side by side.
     """
-    fix = "Pair the right files, or resample the label onto the image (nearest neighbour)"
-    if image.shape != labels.shape:
+    path = other.source if isinstance(other, LabelVolume) else other.sources[0]
+    fix = "Pair the right files, or resample this one onto the image (labels: nearest neighbour)"
+    if image.shape != other.shape:
         problem = (
-            f"label has {_times(labels.shape)} voxels,"
-            f" image {image.sources[0]} has {_times(image.shape)}"
+            f"has {_times(other.shape)} voxels, image {image.sources[0]} has {_times(image.shape)}"
         )
-        raise InputError(problem, fix=fix, code="io.grid", path=labels.source)
-    gap = image.affine.distance(labels.affine, image.shape)
-    if gap > 0.1 * min(image.spacing):
+        raise InputError(problem, fix=fix, code="io.grid", path=path)
+    gap = image.affine.distance(other.affine, image.shape)
+    if gap > _SAME_VOXEL * min(image.spacing):
         problem = (
-            f"label lies up to {gap:.4g} {image.unit} away from image {image.sources[0]}:"
-            f" label has {_place(labels)}, image has {_place(image)}"
+            f"lies up to {gap:.4g} {image.unit} away from image {image.sources[0]}:"
+            f" it has {_place(other)}, the image has {_place(image)}"
         )
-        raise InputError(problem, fix=fix, code="io.grid", path=labels.source)
+        raise InputError(problem, fix=fix, code="io.grid", path=path)
 
 
 def _times(numbers: Sequence[float]) -> str:

@@ -1,0 +1,70 @@
+"""A decoded plain image before it becomes a volume or a label map."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from samplar.errors import InputError
+from samplar.io.admission import too_large
+
+MAX_PIXELS = 89_478_485
+"""Pillow's own bound against decompression bombs (a quarter GiB as RGB)."""
+
+DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+"""What Pillow raises on damaged data, its own parse errors being SyntaxErrors."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Pixels as stored, rows first.
+
+    Args:
+        array: (h, w) or (h, w, c); palette indices if there is a palette.
+        palette: (n, 3) uint8 colours.
+        orientation: EXIF orientation, 1 to 8; not yet applied.
+        gain: factor from stored grey levels to the full 8-bit range (17 for 4-bit greys).
+    """
+
+    array: np.ndarray
+    palette: np.ndarray | None = None
+    orientation: int = 1
+    gain: int = 1
+
+    def upright(self) -> np.ndarray:
+        """Return the array turned the way the image is meant to be seen."""
+        return upright(self.array, self.orientation)
+
+
+def upright(array: np.ndarray, orientation: int) -> np.ndarray:
+    """Apply an EXIF orientation (TIFF 6.0, tag 274) to rows and columns, exactly."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return array
+
+
+def check_size(width: int, height: int, path: Path) -> None:
+    """Refuse an image too large to decode.
+
+    Raises:
+        InputError: `io.too_large` or `io.dimensions`.
+    """
+    if math.prod((width, height)) > MAX_PIXELS:
+        raise too_large(f"image of {width:,} x {height:,} pixels", path)
+    if min(width, height) < 1:
+        problem = f"image of {width} x {height} pixels is empty"
+        fix = "Copy it again from the source"
+        raise InputError(problem, fix=fix, code="io.dimensions", path=path)
+
+
+def damaged(problem: str, path: Path, *, code: str = "io.corrupt") -> InputError:
+    """Return the refusal of a file whose pixels cannot be had back."""
+    return InputError(problem, fix="Copy it again from the source", code=code, path=path)
