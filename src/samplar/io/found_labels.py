@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from samplar.errors import InputError
 from samplar.io.admission import explain_mask_values
 from samplar.io.formats import read_labels
-from samplar.io.labels import MAX_CLASSES, LabelSet
+from samplar.io.labels import MAX_CLASSES, LabelSet, count_values
 
 
 def labels_found(label_files: Iterable[Path], root: Path) -> LabelSet:
@@ -52,12 +50,3 @@ def labels_of(totals: Mapping[int, int], root: Path) -> LabelSet:
             path=root,
         )
     return LabelSet(tuple(f"class {value}" for value in values), tuple(values))
-
-
-def count_values(array: np.ndarray) -> dict[int, int]:
-    """Return how many voxels have each value; slab by slab, so that little memory is needed."""
-    totals = np.zeros(int(array.max(initial=0)) + 1, dtype=np.int64)
-    for slab in array:
-        counts = np.bincount(slab.ravel())
-        totals[: len(counts)] += counts
-    return {int(value): int(totals[value]) for value in np.flatnonzero(totals)}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from samplar.errors import InputError
 from samplar.io.admission import explain_mask_values
+from samplar.io.wording import few
 
 IGNORE = 255
 """Class index of a pixel that nobody labelled. Never trained on, never scored."""
@@ -32,30 +34,40 @@ class LabelSet:
     def __len__(self) -> int:
         return len(self.values)
 
-    def to_indices(self, array: np.ndarray, *, path: str | None = None) -> np.ndarray:
-        """Turn file values into class indices (uint8, same shape).
+    @property
+    def known(self) -> set[int]:
+        """The values a label file may hold."""
+        return {0, *self.values} | ({self.ignore} if self.ignore is not None else set())
+
+    def check_values(self, counts: Mapping[int, int], *, path: str | None = None) -> None:
+        """Refuse values that are not declared, given how many voxels have each.
 
         Raises:
-            InputError: `labels.undeclared`, listing every undeclared value with its voxel count.
+            InputError: `labels.undeclared`, listing the undeclared values with their voxel counts.
         """
-        found, counts = np.unique(array, return_counts=True)
-        known = {0, *self.values} | ({self.ignore} if self.ignore is not None else set())
-        strange = {int(v): int(n) for v, n in zip(found, counts, strict=True) if v not in known}
+        strange = {value: count for value, count in counts.items() if value not in self.known}
         if strange:
-            listing = ", ".join(f"{value} ({count} voxels)" for value, count in strange.items())
-            declared = ", ".join(map(str, sorted(known)))
+            listing = few([f"{value} ({count} voxels)" for value, count in strange.items()])
+            declared = ", ".join(map(str, sorted(self.known)))
             raise InputError(
                 f"label values not declared: {listing}; declared are {declared}",
                 fix=explain_mask_values(list(strange), list(strange.values())),
                 code="labels.undeclared",
                 path=path,
             )
-        indices = np.zeros(array.shape, dtype=np.uint8)
-        for index, value in enumerate(self.values, start=1):
-            indices[array == value] = index
+
+    def to_indices(self, array: np.ndarray, *, path: str | None = None) -> np.ndarray:
+        """Turn file values into class indices (uint8, same shape).
+
+        Raises:
+            InputError: `labels.undeclared`, see `check_values`.
+        """
+        self.check_values(count_values(array), path=path)
+        table = np.zeros(max(self.known) + 1, dtype=np.uint8)
+        table[list(self.values)] = range(1, len(self) + 1)
         if self.ignore is not None:
-            indices[array == self.ignore] = IGNORE
-        return indices
+            table[self.ignore] = IGNORE
+        return table[array]
 
     def to_values(self, indices: np.ndarray) -> np.ndarray:
         """Turn class indices back into file values, in the smallest type that holds them."""
@@ -65,3 +77,16 @@ class LabelSet:
         if self.ignore is not None:
             table[IGNORE] = self.ignore
         return table[indices]
+
+
+def count_values(array: np.ndarray) -> dict[int, int]:
+    """Return how many voxels of an integer array have each value, in ascending order."""
+    low, high = int(array.min(initial=0)), int(array.max(initial=0))
+    if low < 0 or high > 65_535:
+        values, counts = np.unique(array, return_counts=True)
+        return {int(v): int(n) for v, n in zip(values, counts, strict=True)}
+    totals = np.zeros(high + 1, dtype=np.int64)
+    for slab in array:  # slab by slab: the count of a whole volume would need 8 bytes a voxel more
+        counts = np.bincount(slab.ravel())
+        totals[: len(counts)] += counts
+    return {int(value): int(totals[value]) for value in np.flatnonzero(totals)}

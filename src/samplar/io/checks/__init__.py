@@ -1,0 +1,1 @@
+"""What `samplar check` looks at, one question a file."""
