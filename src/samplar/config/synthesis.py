@@ -1,8 +1,8 @@
 """Settings of the synthesis: how often each family is drawn, and from which ranges.
 
 The algorithm follows "Cheap Lunch" (Feng, Zhu, Yu 2023, arXiv 2308.14133) and the exemplar
-learning it builds on (En and Guo 2022, arXiv 2204.01713). We could read the ranges of neither paper,
-so each is a setting here; the defaults were tuned by eye on cardiac MR and head-and-neck CT.
+learning it builds on (En and Guo 2022, arXiv 2204.01713). The ranges of neither were available to
+us, so each is a setting; the defaults were tuned by eye on cardiac MR and head-and-neck CT.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Mix(Strict):
     """Relative weights of the four families; an image without foreground takes `whole` instead."""
 
     exemplar: Weight = Field(default=0.05, description="the exemplar itself, untouched")
-    whole: Weight = Field(default=0.5, description="the whole exemplar moved, bent and re-toned")
+    whole: Weight = Field(default=0.55, description="the whole exemplar moved, bent and re-toned")
     group: Weight = Field(default=0.3, description="all organs pasted as one group, anatomy kept")
-    organs: Weight = Field(default=0.15, description="each organ moved and pasted on its own")
+    organs: Weight = Field(default=0.1, description="each organ moved and pasted on its own")
 
     @model_validator(mode="after")
     def _some_weight(self) -> Self:
@@ -71,7 +71,7 @@ class Backgrounds(Strict):
 
 
 class Placing(Strict):
-    """Ranges of one affine map."""
+    """Ranges of one affine map. Shifts are shares of the longer side of what is moved."""
 
     probability: Probability = Field(
         default=0.9, description="chance that the map is not the identity"
@@ -81,7 +81,7 @@ class Placing(Strict):
     )
     scale: Factor = Field(default=(0.8, 1.25), description="bounds of the size factor")
     shift: float = Field(
-        default=0.08, ge=0, le=1, description="largest shift per axis, share of the side"
+        default=0.08, ge=0, le=1, description="largest shift per axis, share of the size"
     )
     shear: float = Field(
         default=5.0, ge=0, le=45, description="largest shear angle, degrees, both ways"
@@ -129,7 +129,7 @@ class LookRange(Strict):
     gain: Factor = Field(default=(0.8, 1.2), description="bounds of the multiplier")
     offset: float = Field(default=0.1, ge=0, le=1, description="largest addition, both ways")
     contrast_probability: Probability = 0.3
-    contrast: Factor = Field(default=(0.75, 1.3), description="bounds of the spread about the mean")
+    contrast: Factor = Field(default=(0.8, 1.25), description="bounds of the spread about the mean")
     bias_probability: Probability = 0.3
     bias: float = Field(
         default=0.15, ge=0, le=1, description="largest coefficient of the log bias field"
@@ -158,15 +158,15 @@ class SynthesisConfig(Strict):
     placing: Placing = Field(default=Placing(), description="of the finished image")
     bending: Bending = Field(default=Bending(), description="of the finished image")
     group_placing: Placing = Field(
-        default=Placing(rotation=10, scale=(0.85, 1.2), shift=0.04, shear=3),
+        default=Placing(rotation=10, scale=(0.85, 1.2), shift=0.08, shear=3),
         description="of the organs moved as one, before the image is moved as a whole",
     )
     organ_placing: Placing = Field(
-        default=Placing(rotation=8, scale=(0.9, 1.12), shift=0.02, shear=3),
+        default=Placing(rotation=8, scale=(0.9, 1.12), shift=0.05, shear=3),
         description="of each organ moved on its own, before the image is moved as a whole",
     )
     organ_bending: Bending = Field(
-        default=Bending(amplitude=0.02, cells=8), description="of pasted cut-outs"
+        default=Bending(amplitude=0.015, cells=8), description="of pasted cut-outs"
     )
     tone: ToneRange = Field(default=ToneRange(), description="of pasted cut-outs")
     look: LookRange = Field(default=LookRange(), description="of the finished image")

@@ -14,6 +14,10 @@ from torch.nn.functional import conv2d, interpolate, pad
 
 from samplar.synthesis.draw import Look, Tone
 
+AIR = 0.1
+"""Below this intensity an offset fades out: air and cut-off tissue are black in every scan, and a
+grey frame around the patient would be seen in training only."""
+
 
 def apply_tone(image: Tensor, tone: Tone) -> Tensor:
     """Return gain * image^gamma + offset, cut to [0, 1]. Any shape, values in [0, 1]."""
@@ -51,8 +55,11 @@ def _power(image: Tensor, gamma: float) -> Tensor:
 def _pointwise(image: Tensor, look: Look, mean: float) -> Tensor:
     image = 1 - image if look.inverted else image
     image = _power(image, look.gamma)
-    image = image if look.contrast == 1 else (image - mean) * look.contrast + mean
-    return image * look.gain + look.offset
+    slope = look.contrast * look.gain
+    lift = mean * (1 - look.contrast) * look.gain + look.offset
+    if slope == 1 and lift == 0:
+        return image
+    return image * slope + lift * (image / AIR).clamp(max=1)
 
 
 def _biased(image: Tensor, coefficients: tuple[float, ...]) -> Tensor:

@@ -88,14 +88,20 @@ def _smoothed(filled: Tensor, known: Tensor) -> Tensor:
 
 
 def _grain(image: Tensor, ring: Tensor, *, seed: int) -> Tensor:
-    """Return noise as strong as the small-scale detail of the ring, one pattern for all channels."""
+    """Return noise as strong as the fine detail of the ring, one pattern for all channels."""
     pixels = image.cpu().numpy()
     detail = pixels - gaussian_filter(pixels, (0, GRAIN, GRAIN))
     at = ring.cpu().numpy()
-    spread = detail[:, at].std(axis=1) if at.any() else np.zeros(len(pixels))
+    spread = _spread(detail[:, at]) if at.any() else np.zeros(len(pixels))
     noise = np.random.default_rng(seed).standard_normal(pixels.shape[1:])
     # a little blur gives the noise the grain size of a reconstructed image instead of pixel salt
     noise = gaussian_filter(noise, GRAIN / 2)
     noise = noise / max(float(noise.std()), 1e-6)
     scaled = spread[:, None, None] * noise
     return torch.from_numpy(scaled.astype(np.float32)).to(image.device)
+
+
+def _spread(detail: np.ndarray) -> np.ndarray:
+    """Return the standard deviation per row of (c, n), blind to the edges that cross the ring."""
+    middle = np.median(detail, axis=1, keepdims=True)
+    return 1.4826 * np.median(np.abs(detail - middle), axis=1)

@@ -39,7 +39,7 @@ def draw_one(
     family = dice.one_of(_weights(config.mix))
     if config.factor == 0 or family == "exemplar":
         return Draw(exemplar=exemplar)
-    middle = ((side - 1) / 2, (side - 1) / 2)
+    middle = (side - 1) / 2
     here = organs[exemplar]
     background: Policy = "none"
     donor: int | None = None
@@ -48,12 +48,13 @@ def draw_one(
         background, donor = _background(exemplar, len(organs), config, dice)
         there = {} if donor is None or not config.align_to_donor else organs[donor]
         moves = _moves(family, here, there, side=side, config=config, dice=dice)
+    affine = _affine(config.placing, size=side, centre=(middle, middle), dice=dice)
     return Draw(
         exemplar=exemplar,
         background=background,
         donor=donor,
         moves=moves,
-        warp=_warp(config.placing, config.bending, side=side, centre=middle, dice=dice),
+        warp=Warp(affine=affine, elastic=_elastic(config.bending, side, dice)),
         look=_look(config.look, dice),
         mask_blur=config.mask_blur,
         smallest_visible=config.smallest_visible,
@@ -93,11 +94,12 @@ def _moves(
         placing = config.organ_placing
     moves = []
     for classes in parts:
-        centre = together(here[k] for k in classes).centre
-        warp = _warp(placing, config.organ_bending, side=side, centre=centre, dice=dice)
+        organ = together(here[k] for k in classes)
+        affine = _affine(placing, size=organ.window.longer_side, centre=organ.centre, dice=dice)
         matching = [there[k] for k in classes if k in there]
         if matching:
-            warp = _shifted(warp, centre, together(matching).centre)
+            affine = _shifted(affine, organ.centre, together(matching).centre)
+        warp = Warp(affine=affine, elastic=_elastic(config.organ_bending, side, dice))
         moves.append(Move(classes=classes, warp=warp, tone=_tone(config.tone, dice)))
     return tuple(moves)
 
@@ -107,30 +109,31 @@ def _chosen(here: Mapping[int, Organ], probability: float, dice: Dice) -> list[t
     return [*chosen] or [(list(here)[dice.index(len(here))],)]
 
 
-def _shifted(warp: Warp, start: Pair, end: Pair) -> Warp:
-    down, right = warp.affine.shift
+def _shifted(affine: Affine, start: Pair, end: Pair) -> Affine:
+    down, right = affine.shift
     shift = (down + end[0] - start[0], right + end[1] - start[1])
-    return warp.model_copy(update={"affine": warp.affine.model_copy(update={"shift": shift})})
+    return affine.model_copy(update={"shift": shift})
 
 
-def _warp(placing: Placing, bending: Bending, *, side: int, centre: Pair, dice: Dice) -> Warp:
-    affine, elastic = Affine(centre=centre), None
-    if dice.happens(placing.probability):
-        affine = Affine(
-            rotation=dice.within(placing.rotation),
-            log_scale=dice.log_of(placing.scale),
-            shear=dice.within(placing.shear),
-            flip=dice.happens(placing.flip),
-            shift=(dice.within(placing.shift * side), dice.within(placing.shift * side)),
-            centre=centre,
-        )
-    if dice.happens(bending.probability):
-        elastic = Elastic(
-            amplitude=dice.up_to(bending.amplitude * side),
-            cells=bending.cells,
-            seed=dice.seed(),
-        )
-    return Warp(affine=affine, elastic=elastic)
+def _affine(placing: Placing, *, size: float, centre: Pair, dice: Dice) -> Affine:
+    if not dice.happens(placing.probability):
+        return Affine(centre=centre)
+    reach = placing.shift * size
+    return Affine(
+        rotation=dice.within(placing.rotation),
+        log_scale=dice.log_of(placing.scale),
+        shear=dice.within(placing.shear),
+        flip=dice.happens(placing.flip),
+        shift=(dice.within(reach), dice.within(reach)),
+        centre=centre,
+    )
+
+
+def _elastic(bending: Bending, side: int, dice: Dice) -> Elastic | None:
+    if not dice.happens(bending.probability):
+        return None
+    amplitude = dice.up_to(bending.amplitude * side)
+    return Elastic(amplitude=amplitude, cells=bending.cells, seed=dice.seed())
 
 
 def _tone(tone: ToneRange, dice: Dice) -> Tone:

@@ -60,7 +60,11 @@ class Tone(Strict):
 
 
 class Look(Strict):
-    """Intensity of the finished image; the parts are applied in the order they are listed."""
+    """Intensity of the finished image; the parts are applied in the order they are listed.
+
+    Contrast, gain and offset are one step: with m the mean of the exemplar behind the organs,
+    x <- gain * (contrast * (x - m) + m) + offset, where black stays black (see `appearance.AIR`).
+    """
 
     inverted: bool = False
     gamma: float = Field(default=1.0, gt=0)

@@ -50,7 +50,9 @@ def paste(canvas: Canvas, layer: Layer, organ: Organ, *, move: Move, draw: Draw)
     rows, columns = coordinates(move.warp, side=layer.side, window=window, start=start)
     at = spots(rows, columns, side=layer.side)
     codes = read_codes(layer, at)
-    mask = torch.isin(codes, torch.tensor(move.classes, dtype=codes.dtype, device=codes.device))
+    mask = torch.zeros_like(codes, dtype=torch.bool)
+    for index in move.classes:
+        mask |= codes == index
     free = canvas.codes[window.crop] < OUTSIDE
     landed = mask & free
     if int(landed.sum()) < max(1.0, draw.smallest_visible * organ.area):

@@ -76,6 +76,11 @@ class Window:
         return self.bottom <= self.top or self.right <= self.left
 
     @property
+    def longer_side(self) -> int:
+        """Height or width, whichever is larger."""
+        return max(self.bottom - self.top, self.right - self.left)
+
+    @property
     def crop(self) -> tuple[slice, slice]:
         """Index of this window in a plane."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
