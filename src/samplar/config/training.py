@@ -1,0 +1,35 @@
+"""How long and how fast a method trains."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from samplar.config.base import Strict
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class TrainingConfig(Strict):
+    """AdamW with linear warm-up and polynomial decay, counted in iterations.
+
+    Epochs mean nothing with a handful of exemplars, so everything is in iterations. The form of the
+    schedule is SAMed's; the values are ours, chosen on development subjects.
+    """
+
+    iterations: int = Field(default=300, ge=1, le=1_000_000)
+    batch: int = Field(default=8, ge=1, le=1024)
+    lr: float = Field(default=1e-3, gt=0, le=1)
+    warmup: int = Field(default=50, ge=0)
+    power: float = Field(default=0.9, ge=0)
+    weight_decay: float = Field(default=0.1, ge=0)
+    clip: float = Field(default=1.0, gt=0)
+    """Largest norm of the gradient of all trained parameters together."""
+    pool: int = Field(default=300, ge=1)
+    """Synthetic images made before the first iteration; each passes the frozen prefix once."""
+    precision: Precision = "auto"
+    """auto: bf16 where the processor computes in it, else fp32."""
+    memory: float = Field(default=1.0, gt=0)
+    """GiB of frozen-prefix activations kept in memory; the rest goes to a file in the run folder."""
+    checkpoint_every: int = Field(default=100, ge=1)

@@ -1,0 +1,40 @@
+"""SAMed_s's arrangement, shared by the methods built on it: LoRA on q and v, class tokens on top."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from samplar.config.base import Strict
+from samplar.config.loss import LossConfig
+from samplar.methods.head import HeadInit, set_class_tokens, train_decoder
+from samplar.methods.lora import add_lora
+from samplar.sam.model import Sam
+from samplar.sam.sites import decoder_attention, encoder_attention, select_blocks
+
+
+class LowRank(Strict):
+    """Where the low-rank paths sit and how the head starts."""
+
+    rank: int = Field(default=4, ge=1, le=256)
+    blocks: str = "all"
+    """Encoder attention blocks with LoRA: all, none or last:n."""
+    head_init: HeadInit = "sam"
+    loss: LossConfig = LossConfig()
+
+
+def attach_low_rank(sam: Sam, config: LowRank, classes: int, *, decoder_lora: bool) -> None:
+    """Add LoRA to q and v of the chosen encoder blocks and make the class head train.
+
+    Args:
+        sam: changed in place.
+        config: rank, blocks and head.
+        classes: number of foreground classes.
+        decoder_lora: True freezes the two-way transformer and gives its seven attentions LoRA
+            (SAMed_s); False trains the whole decoder (SAMed).
+    """
+    set_class_tokens(sam, classes, init=config.head_init)
+    train_decoder(sam, transformer=not decoder_lora)
+    chosen = select_blocks(encoder_attention(sam), config.blocks)
+    add_lora(sam, chosen, parts=("q", "v"), rank=config.rank)
+    if decoder_lora:
+        add_lora(sam, decoder_attention(sam), parts=("q", "v"), rank=config.rank)

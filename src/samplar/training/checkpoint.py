@@ -1,0 +1,130 @@
+"""Crash-safe training state: folders that are complete or not there, resumed bit for bit.
+
+A checkpoint is `step-000120/` with the trained tensors, the optimiser's tensors and `state.json`,
+which holds the digest of both files. It is written under a temporary name and renamed. Resuming
+takes the newest whose digests hold and says what it passed over. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from samplar.errors import InputError
+from samplar.io.atomic import write_bytes
+
+ADAPTER = "adapter.safetensors"
+OPTIMIZER = "optimizer.safetensors"
+STATE = "state.json"
+KEPT = 2
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Training state after `step` iterations.
+
+    Args:
+        step: iterations done.
+        adapter: trained tensors by name.
+        optimizer: AdamW's tensors, `NAME.exp_avg`, `NAME.exp_avg_sq` and `NAME.step`.
+        run: digest of everything that decides the run's result; a checkpoint of another is refused.
+    """
+
+    step: int
+    adapter: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor]
+    run: str
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint, then remove all but the newest two."""
+    final = folder / f"step-{checkpoint.step:06d}"
+    working = folder / f"{final.name}.tmp"
+    shutil.rmtree(working, ignore_errors=True)
+    working.mkdir(parents=True)
+    digests = {
+        name: _write(working / name, save(dict(tensors)))
+        for name, tensors in ((ADAPTER, checkpoint.adapter), (OPTIMIZER, checkpoint.optimizer))
+    }
+    state = {"step": checkpoint.step, "run": checkpoint.run, "sha256": digests}
+    _write(working / STATE, json.dumps(state, indent=1).encode())
+    shutil.rmtree(final, ignore_errors=True)
+    os.replace(working, final)
+    for old in sorted(folder.glob("step-??????"))[:-KEPT]:
+        shutil.rmtree(old)
+    return final
+
+
+def _write(path: Path, data: bytes) -> str:
+    write_bytes(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def newest_checkpoint(folder: Path, *, run: str) -> tuple[Checkpoint | None, list[str]]:
+    """Return the newest whole checkpoint of this run, and a line for each one passed over.
+
+    Raises:
+        InputError: `resume.other_run` when the checkpoints belong to other settings or exemplars.
+    """
+    skipped: list[str] = []
+    for path in sorted(folder.glob("step-??????"), reverse=True):
+        try:
+            checkpoint = _read(path)
+        except (OSError, ValueError, KeyError) as error:
+            skipped.append(f"{path.name} is damaged ({error}) and was passed over")
+            continue
+        if checkpoint.run != run:
+            raise InputError(
+                "the checkpoints here were made with other settings, exemplars or weights",
+                fix="Resume with the settings in config.yaml, or choose another output folder",
+                code="resume.other_run",
+                path=folder,
+            )
+        return checkpoint, skipped
+    return None, skipped
+
+
+def _read(path: Path) -> Checkpoint:
+    state = json.loads((path / STATE).read_bytes())
+    tensors = {name: _read_tensors(path / name, state["sha256"][name]) for name in state["sha256"]}
+    return Checkpoint(state["step"], tensors[ADAPTER], tensors[OPTIMIZER], state["run"])
+
+
+def _read_tensors(path: Path, expected: str) -> dict[str, Tensor]:
+    data = path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != expected:
+        raise ValueError(f"{path.name} has digest {found[:12]}, expected {expected[:12]}")
+    return load(data)
+
+
+def optimizer_tensors(
+    optimizer: torch.optim.AdamW, names: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return AdamW's state by parameter name."""
+    return {
+        f"{name}.{key}": value.detach().cpu().contiguous()
+        for name, parameter in names.items()
+        for key, value in optimizer.state[parameter].items()
+    }
+
+
+def restore_optimizer(
+    optimizer: torch.optim.AdamW, names: Mapping[str, Tensor], saved: Mapping[str, Tensor]
+) -> None:
+    """Put back what `optimizer_tensors` returned."""
+    for name, parameter in names.items():
+        keys = [key for key in saved if key.rpartition(".")[0] == name]
+        for key in keys:
+            part = key.rpartition(".")[2]
+            device = "cpu" if part == "step" else parameter.device
+            optimizer.state[parameter][part] = saved[key].to(device)

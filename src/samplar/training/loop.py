@@ -1,0 +1,143 @@
+"""The one training loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from samplar.config.training import TrainingConfig
+from samplar.errors import ResourceError
+from samplar.methods.adapted import AdaptedSam
+from samplar.synthesis.samples import Samples
+from samplar.training.checkpoint import (
+    Checkpoint,
+    newest_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    write_checkpoint,
+)
+from samplar.training.journal import Journal
+from samplar.training.losses import segmentation_loss
+from samplar.training.pool import Pool
+from samplar.training.precision import autocast
+from samplar.training.sampler import batch_order
+from samplar.training.schedule import learning_rate
+from samplar.training.seed import generator
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """Everything about a run besides the model and its data.
+
+    Args:
+        config: iterations, rates, sizes.
+        precision: fp32 or bf16, already decided.
+        seed: of the order of the batches.
+        folder: where checkpoints and metrics.jsonl go.
+        digest: of all that decides the result, so that only the same run is resumed.
+        on_step: told the iterations done and the latest loss.
+        on_note: told what the user should know, such as a damaged checkpoint passed over.
+    """
+
+    config: TrainingConfig
+    precision: str
+    seed: int
+    folder: Path
+    digest: str
+    on_step: Callable[[int, float], None]
+    on_note: Callable[[str], None]
+
+
+def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
+    """Train the model in place, from the newest checkpoint of the same run if there is one.
+
+    Raises:
+        ResourceError: `training.not_finite`, naming step and exemplars; checkpoints are kept.
+    """
+    config, names = run.config, model.trained()
+    optimizer = torch.optim.AdamW(
+        list(names.values()), lr=config.lr, weight_decay=config.weight_decay
+    )
+    done = _resume(model, optimizer, run)
+    batches = batch_order(
+        len(pool.draws),
+        batch=config.batch,
+        step=config.iterations,
+        seed_generator=generator(run.seed, "batches"),
+    )
+    start = time.monotonic()
+    with Journal(run.folder / "metrics.jsonl", keep_before=done) as journal:
+        for step in range(done, config.iterations):
+            rate = learning_rate(step, config)
+            prefix, samples = pool.batch(batches[step])
+            loss = _loss(model, prefix, samples, run.precision)
+            _guard(loss, step, pool, batches[step])
+            _update(optimizer, loss, rate, config.clip)
+            value, seconds = round(loss.item(), 6), round(time.monotonic() - start, 3)
+            journal.write({"step": step + 1, "loss": value, "lr": rate, "seconds": seconds})
+            run.on_step(step + 1, value)
+            if (step + 1) % config.checkpoint_every == 0 and step + 1 < config.iterations:
+                _save(model, optimizer, run, step + 1)
+
+
+def _resume(model: AdaptedSam, optimizer: torch.optim.AdamW, run: TrainingRun) -> int:
+    checkpoint, skipped = newest_checkpoint(run.folder / "checkpoints", run=run.digest)
+    for line in skipped:
+        run.on_note(line)
+    if checkpoint is None:
+        return 0
+    model.load_adapter_state(checkpoint.adapter, path=str(run.folder / "checkpoints"))
+    restore_optimizer(optimizer, model.trained(), checkpoint.optimizer)
+    run.on_note(f"resumed after iteration {checkpoint.step}")
+    return checkpoint.step
+
+
+def _loss(model: AdaptedSam, prefix: Tensor, samples: Samples, precision: str) -> Tensor:
+    device = model.sam.device
+    labels, valid = samples.labels.to(device), samples.valid.to(device)
+    with autocast(precision, device):
+        logits = model(prefix.to(device), samples.images.to(device), labels)
+    labels, valid = _on_grid(labels, logits), _on_grid(valid, logits)
+    return segmentation_loss(logits, labels, model.loss, valid=valid)
+
+
+def _on_grid(labels: Tensor, logits: Tensor) -> Tensor:
+    """Bring labels to the grid of the logits by nearest cell, as SAMed does."""
+    if labels.shape[-2:] == logits.shape[-2:]:
+        return labels
+    resized = nn.functional.interpolate(
+        labels[:, None].float(), logits.shape[-2:], mode="nearest-exact"
+    )
+    return resized[:, 0].to(labels.dtype)
+
+
+def _guard(loss: Tensor, step: int, pool: Pool, rows: Tensor) -> None:
+    if bool(torch.isfinite(loss)):
+        return
+    raise ResourceError(
+        f"the loss is {loss.item()} at iteration {step + 1}, in a batch made from the exemplars "
+        f"{pool.exemplars_of(rows)}",
+        fix="Look at these exemplars with `samplar synth --preview`, or lower training.lr; "
+        "the last checkpoint is kept",
+        code="training.not_finite",
+    )
+
+
+def _update(optimizer: torch.optim.AdamW, loss: Tensor, rate: float, clip: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], clip)
+    optimizer.step()
+
+
+def _save(model: AdaptedSam, optimizer: torch.optim.AdamW, run: TrainingRun, step: int) -> None:
+    names = model.trained()
+    state = Checkpoint(step, model.adapter_state(), optimizer_tensors(optimizer, names), run.digest)
+    write_checkpoint(run.folder / "checkpoints", state)

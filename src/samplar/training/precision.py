@@ -1,0 +1,29 @@
+"""In which precision the frozen and the trained parts compute."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from samplar.config.training import Precision
+
+
+def chosen_precision(wanted: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+    """Return what `auto` means on this device.
+
+    The rule asks what the processor can do, never how fast it is at the moment: a timing would
+    make two runs of one command differ.
+    """
+    if wanted != "auto":
+        return wanted
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    if device.type == "cpu":
+        return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+    return "fp32"
+
+
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """Return the context in which to run the model."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
