@@ -27,20 +27,20 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Integer
 
 from samplar.errors import InputError, UsageError
 from samplar.evaluation.pairs import ClassPair, class_pairs
 from samplar.evaluation.scores import ClassScore, Protocol, Scores, Unit
 from samplar.evaluation.surface import diagonal, hd95, nsd_percent, pooled_hd95
 from samplar.io.labels import IGNORE
-from samplar.types import VoxelLabels
 
 NOTHING = Scores(dsc=None, hd95=None, nsd=None, iou=None)
 
 
 def score_case(
-    prediction: VoxelLabels,
-    truth: VoxelLabels,
+    prediction: Integer[np.ndarray, "_ _ _"],
+    truth: Integer[np.ndarray, "_ _ _"],
     *,
     classes: int,
     spacing: Sequence[float],

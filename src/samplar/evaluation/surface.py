@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64
-from scipy.ndimage import binary_erosion, distance_transform_edt
+from scipy.ndimage import binary_erosion
+from scipy.spatial import KDTree
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,27 @@ def surface_distances(
         labelled: where the truth is known; None means everywhere.
     """
     axes = real_axes(prediction.shape)
-    sampling = [spacing[axis] for axis in axes]
+    sampling = np.array([spacing[axis] for axis in axes], dtype=np.float64)
     shape = [prediction.shape[axis] for axis in axes]
     known = None if labelled is None else labelled.reshape(shape)
     border_p = border(prediction.reshape(shape), labelled=known)
     border_t = border(truth.reshape(shape), labelled=known)
+    points_p, points_t = (np.argwhere(voxels) * sampling for voxels in (border_p, border_t))
     return SurfaceDistances(
-        to_truth=distance_transform_edt(~border_t, sampling=sampling)[border_p],
-        to_prediction=distance_transform_edt(~border_p, sampling=sampling)[border_t],
+        to_truth=_nearest(points_p, points_t), to_prediction=_nearest(points_t, points_p)
     )
+
+
+def _nearest(
+    points: Float64[np.ndarray, "n axes"], targets: Float64[np.ndarray, "m axes"]
+) -> Float64[np.ndarray, " n"]:
+    """Return the exact distance from each point to the closest target.
+
+    A tree over border voxels took 0.5 s where distance transforms of the whole box took 7 to 18 s.
+    The unbalanced tree is built faster, and voxels on a grid do not need the balance.
+    """
+    tree = KDTree(targets, leafsize=32, balanced_tree=False, compact_nodes=False)
+    return tree.query(points)[0]
 
 
 def border(

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from monai.metrics import compute_hausdorff_distance, compute_surface_dice
+from scipy.ndimage import distance_transform_edt
 
 from samplar.evaluation.surface import (
     border,
@@ -99,7 +100,7 @@ def test_one_slice_is_two_dimensional(cube, axis):
     """The border is the outline, whichever axis is the single one and whatever its spacing."""
     flat = cube((2, 2), (7, 7), shape=(10, 10))
     shifted = np.roll(flat, 1, axis=0)
-    spacing = np.insert([0.5, 0.5], axis, 6.0)
+    spacing = (*[0.5] * axis, 6.0, *[0.5] * (2 - axis))
 
     distances = surface_distances(
         np.expand_dims(shifted, axis), np.expand_dims(flat, axis), spacing=spacing
@@ -166,6 +167,19 @@ def test_is_close_to_the_surface_element_package(blob, seed):
     assert nsd_percent(ours, tolerance=0.5) < 100 * below
     robust = surface_distance.compute_robust_hausdorff(theirs, 95)
     assert hd95(ours) == pytest.approx(robust, abs=1.5)  # one voxel at most
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_agrees_with_distance_transforms(blob, seed):
+    prediction, truth = blob(seed), blob(seed + 50)
+    spacing = (0.7, 1.3, 2.9)
+
+    distances = surface_distances(prediction, truth, spacing=spacing)
+    to_truth = distance_transform_edt(~border(truth), sampling=spacing)[border(prediction)]
+    to_prediction = distance_transform_edt(~border(prediction), sampling=spacing)[border(truth)]
+
+    np.testing.assert_allclose(distances.to_truth, to_truth, atol=1e-9)
+    np.testing.assert_allclose(distances.to_prediction, to_prediction, atol=1e-9)
 
 
 def _measures(prediction: np.ndarray, truth: np.ndarray, scale: float = 1.0) -> tuple[float, ...]:
