@@ -6,6 +6,7 @@ when that refuses, the file is refused. What samplar keeps is safetensors.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,10 @@ WRAPPER = "model"
 """The key under which training scripts put the weights."""
 
 _FIX = "Get the file again from its publisher"
+
+# The one line of torch's refusal worth showing; the rest of it explains how to switch safety off.
+_FORBIDDEN = re.compile(r"(?:GLOBAL|unrecognized function|but got) (.{1,80}?)(?: w|$|\n)")
+_MAGIC = (b"PK", b"\x80")  # a zip archive, a pickle
 
 # What torch.load raises on damaged bytes, found by cutting and flipping real files.
 _DAMAGE = (
@@ -83,30 +88,33 @@ def _read_pth(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
-        raise WeightsError(
-            f"asks to run code or build objects that are not tensors ({_first_line(error)}); "
-            "nothing was run",
-            fix="Do not use this file. " + _FIX,
-            code="weights.unsafe",
-            path=path,
-        ) from error
+        raise _refused(path, error) from error
     except _DAMAGE as error:
         raise _damaged(path, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> WeightsError:
-    size = path.stat().st_size
+def _refused(path: Path, error: Exception) -> WeightsError:
+    wanted = _FORBIDDEN.search(str(error))
+    with path.open("rb") as stream:
+        is_checkpoint = stream.read(2).startswith(_MAGIC)
+    if wanted is None and not is_checkpoint:
+        return _damaged(path, error)
+    what = "instructions that plain tensors do not need" if wanted is None else wanted[1]
     return WeightsError(
-        f"is not a readable checkpoint, {size:,} bytes ({_first_line(error)})",
-        fix="Expected is a complete .pth or .safetensors file. " + _FIX,
-        code="weights.damaged",
+        f"asks for {what}; nothing in it was run",
+        fix="Do not use this file: it is unsafe or damaged. " + _FIX,
+        code="weights.unsafe",
         path=path,
     )
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:200].rstrip(". ")
+def _damaged(path: Path, error: Exception) -> WeightsError:
+    return WeightsError(
+        f"is not a readable checkpoint, {path.stat().st_size:,} bytes ({type(error).__name__})",
+        fix="Expected is a complete .pth or .safetensors file. " + _FIX,
+        code="weights.damaged",
+        path=path,
+    )
 
 
 def _describe(content: object) -> str:
