@@ -13,6 +13,8 @@ from samplar.io.documents import read_text
 from samplar.io.names import stem_of
 from samplar.io.wording import few
 
+INDEX = "index.csv"
+
 
 def with_subjects(cases: Iterable[Case], index: Path) -> tuple[Case, ...]:
     """Return the cases with their subjects from a table with the columns `file` and `subject`.
@@ -24,9 +26,9 @@ def with_subjects(cases: Iterable[Case], index: Path) -> tuple[Case, ...]:
         InputError: `index.columns`, `index.conflict`, `index.missing_case`.
     """
     cases = tuple(cases)
-    subjects = _read(index)
-    if subjects is None:
+    if says_unknown(index):
         return cases
+    subjects = _read(index)
     found = [_subject_of(case, subjects) for case in cases]
     absent = [case.id for case, subject in zip(cases, found, strict=True) if not subject]
     if absent:
@@ -39,11 +41,19 @@ def with_subjects(cases: Iterable[Case], index: Path) -> tuple[Case, ...]:
     return tuple(replace(c, subject=s) for c, s in zip(cases, found, strict=True) if s)
 
 
-def _read(index: Path) -> dict[str, str] | None:
-    rows = csv.DictReader(read_text(index).splitlines())
+def says_unknown(index: Path) -> bool:
+    """Tell whether the table has a `subject_unknown` column and no `subject` column."""
+    columns = _rows(index).fieldnames or []
+    return "subject_unknown" in columns and "subject" not in columns
+
+
+def _rows(index: Path) -> csv.DictReader[str]:
+    return csv.DictReader(read_text(index).splitlines())
+
+
+def _read(index: Path) -> dict[str, str]:
+    rows = _rows(index)
     columns = list(rows.fieldnames or [])
-    if "file" in columns and "subject" not in columns and "subject_unknown" in columns:
-        return None
     if not {"file", "subject"} <= set(columns):
         raise InputError(
             f"the columns are {few(columns) or '(none)'}, without file and subject",

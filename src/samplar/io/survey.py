@@ -14,10 +14,10 @@ from samplar.io.declared import declared_labels
 from samplar.io.documents import read_json
 from samplar.io.labels import LabelSet
 from samplar.io.layouts.detect import list_cases
-from samplar.io.subjects import with_subjects
+from samplar.io.subjects import INDEX, with_subjects
 
 _SIDE_FILES = (
-    ("index.csv", with_subjects),
+    (INDEX, with_subjects),
     (partial.FILE_NAME, partial.with_listed_slices),
 )
 

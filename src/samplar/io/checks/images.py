@@ -61,7 +61,9 @@ def _channels(known: Sequence[tuple[CaseFacts, ImageFacts]]) -> list[Finding]:
         listing = few([f"{channels} ({n} images)" for channels, n in sorted(counts.items())])
         fix = "Save all images with the same channels if they should mean the same"
         problem = f"different numbers of channels: {listing}"
-        findings.append(warning("images.channels_differ", problem, fix=fix))
+        grey_and_colour = set(counts) == {1, 3} and all(image.is_raster for _, image in known)
+        make = note if grey_and_colour else warning
+        findings.append(make("images.channels_differ", problem, fix=fix))
     many = [image.channels for _, image in known if image.needs_choice]
     if many:
         problem = f"{len(many)} images have {max(many)} channels and SAM takes 3"

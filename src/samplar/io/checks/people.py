@@ -9,6 +9,7 @@ from samplar.errors import SamplarError
 from samplar.io.checks.facts import CaseFacts
 from samplar.io.checks.finding import Finding, from_error, note, warning
 from samplar.io.splits import Split, read_split
+from samplar.io.subjects import INDEX, says_unknown
 from samplar.io.survey import Survey
 from samplar.io.wording import few
 
@@ -19,9 +20,16 @@ def subject_findings(found: Survey) -> list[Finding]:
     if len(subjects) == 1 and len(found.cases) > 1:
         fix = "Scores on the same person are too good; add other people to test"
         return [warning("subjects.single", f"1 subject in {len(found.cases)} cases", fix=fix)]
+    index = found.root / INDEX
+    if index.exists():
+        if not says_unknown(index):
+            return []
+        problem = f"nobody knows which of the {len(found.cases)} images are of one person"
+        fix = "Say so beside any score: pool and test may share people"
+        return [note("subjects.unknown", problem, fix=fix, file=index)]
     if all(case.subject == case.id for case in found.cases):
         problem = f"each of the {len(found.cases)} cases counts as a subject of its own"
-        fix = "Add index.csv with file and subject if a person has several images"
+        fix = f"Add {INDEX} with file and subject if a person has several images"
         return [note("subjects.by_file", problem, fix=fix)]
     return []
 
