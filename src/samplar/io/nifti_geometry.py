@@ -31,8 +31,9 @@ def geometry(
         fix = "Save it again in millimetres"
         raise InputError(f"header gives {units}", fix=fix, code="io.units", path=path)
     sizes = _sizes(header, path)
-    sform = header.get_sform() if int(header["sform_code"]) > 0 else None
-    qform = _qform(header)
+    with np.errstate(invalid="ignore"):  # NaN in a form is refused below, in words
+        sform = header.get_sform() if int(header["sform_code"]) > 0 else None
+        qform = _qform(header)
     notes = []
     if sform is not None:
         affine = Affine(sform, path)

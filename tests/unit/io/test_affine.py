@@ -74,7 +74,11 @@ def test_the_matrix_is_a_read_only_copy():
         (np.diag([1, 1, np.nan, 1]), "io.affine", "1 values that are not finite"),
         (np.diag([1, np.inf, 1, 1]), "io.affine", "1 values that are not finite"),
         (np.diag([1, 1, 0, 1]), "io.affine", "not invertible"),
-        (np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]), "io.affine", "not inv"),
+        (
+            np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]),
+            "io.affine",
+            "not inv",
+        ),
         (np.diag([1, 1, 1, 2]), "io.affine", "last row"),
         (np.eye(3), "io.affine", "shape (3, 3)"),
         (np.diag([0.001, 1, 1, 1]), "io.spacing", "0.001 x 1 x 1 mm"),
