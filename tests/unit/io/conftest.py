@@ -73,7 +73,7 @@ def flat(files: Files) -> Files:
 
 @pytest.fixture
 def nnunet(files: Files) -> Files:
-    """Two volumes of 4 x 5 x 6 with the sequences T1 and T2, classes 1 and 2 and an ignore value."""
+    """Two volumes of 4 x 5 x 6, sequences T1 and T2, classes 1 and 2 and an ignore value."""
     generator = np.random.default_rng(1)
     files.json(
         "dataset.json",
