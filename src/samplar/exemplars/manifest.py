@@ -47,9 +47,17 @@ class Manifest(Strict):
         seed: the seed of that choice.
     """
 
-    exemplars: Annotated[tuple[ManifestEntry, ...], Field(min_length=1)]
+    exemplars: tuple[ManifestEntry, ...]
     strategy: Strategy | None = None
     seed: int | None = None
+
+    @field_validator("exemplars")
+    @classmethod
+    def _not_empty(cls, value: tuple[ManifestEntry, ...]) -> tuple[ManifestEntry, ...]:
+        """Check this last: a length constraint would also complain when one entry is wrong."""
+        if not value:
+            raise ValueError("list at least one exemplar")
+        return value
 
     @classmethod
     def of(

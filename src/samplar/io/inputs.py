@@ -54,9 +54,7 @@ def _files(folder: Path) -> list[Path]:
     if files:
         return files
     inner = sorted(e.name for e in folder.iterdir() if e.is_dir() and files_in(e))
-    fix = (
-        f"Give {folder / inner[0]}" if inner else "Give a folder of NIfTI, PNG, JPEG, TIFF or npz"
-    )
+    fix = f"Give {folder / inner[0]}" if inner else "Give a folder of NIfTI, PNG, JPEG, TIFF or npz"
     raise InputError("0 images in this folder", fix=fix, code="input.empty", path=folder)
 
 

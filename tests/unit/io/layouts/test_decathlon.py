@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from samplar.io.layouts.decathlon import list_cases, recognise
 
 

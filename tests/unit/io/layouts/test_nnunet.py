@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from samplar.io.layouts.nnunet import list_cases, recognise
 
 

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import numpy as np
 
 from samplar.io.layouts.npz import list_cases, recognise
