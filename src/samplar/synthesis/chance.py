@@ -96,9 +96,10 @@ def _moves(
     for classes in parts:
         organ = together(here[k] for k in classes)
         affine = _affine(placing, size=organ.window.longer_side, centre=organ.centre, dice=dice)
-        matching = [there[k] for k in classes if k in there]
-        if matching:
-            affine = _shifted(affine, organ.centre, together(matching).centre)
+        shared = [k for k in classes if k in there]
+        if shared:
+            start, end = (together(organs[k] for k in shared).centre for organs in (here, there))
+            affine = _shifted(affine, start, end)
         warp = Warp(affine=affine, elastic=_elastic(config.organ_bending, side, dice))
         moves.append(Move(classes=classes, warp=warp, tone=_tone(config.tone, dice)))
     return tuple(moves)

@@ -7,7 +7,8 @@ depend on which others are rendered with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -106,6 +107,10 @@ class Synthesizer:
         Raises:
             InputError: `synthesis.index` for an exemplar that does not exist.
         """
+        with one_core():
+            return self._rendered(draws)
+
+    def _rendered(self, draws: Sequence[Draw]) -> Samples:
         canvases = [self._canvas(draw) for draw in draws]
         device, side = self._grid[0].device, self._side
         images = torch.empty(len(draws), 3, side, side, device=device)
@@ -151,6 +156,22 @@ class Synthesizer:
                 fix="Use the exemplars that the draw was made with",
                 code="synthesis.index",
             )
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Keep torch on the calling core for a while.
+
+    The planes of one image are too small to share: handing them to a second core costs more than
+    the work itself, and many times more when that core is busy training. OpenMP keeps the number
+    per thread, so a trainer in another thread is not slowed down.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _check(exemplars: Samples, classes: int) -> None:
