@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from samplar.errors import InputError
 from samplar.io.admission import too_large
@@ -15,7 +14,7 @@ from samplar.io.admission import too_large
 MAX_PIXELS = 89_478_485
 """Pillow's own bound against decompression bombs (a quarter GiB as RGB)."""
 
-DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError)
 """What Pillow raises on damaged data, its own parse errors being SyntaxErrors."""
 
 
@@ -28,12 +27,14 @@ class Picture:
         palette: (n, 3) uint8 colours.
         orientation: EXIF orientation, 1 to 8; not yet applied.
         gain: factor from stored grey levels to the full 8-bit range (17 for 4-bit greys).
+        white_is_zero: whether the stored numbers grow towards black (a TIFF can say so).
     """
 
     array: np.ndarray
     palette: np.ndarray | None = None
     orientation: int = 1
     gain: int = 1
+    white_is_zero: bool = False
 
     def upright(self) -> np.ndarray:
         """Return the array turned the way the image is meant to be seen."""

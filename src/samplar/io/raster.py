@@ -11,7 +11,7 @@ from PIL import Image
 
 from samplar.errors import InputError
 from samplar.io import png, tiff
-from samplar.io.admission import check_finite, kind_of, whole_numbers
+from samplar.io.admission import check_finite, kind_of, too_large, whole_numbers
 from samplar.io.affine import Affine
 from samplar.io.atomic import write_new, write_with
 from samplar.io.content import read_content
@@ -29,10 +29,7 @@ def read(path: Path) -> Volume:
     """
     picture = _decode(path)
     array = picture.upright()
-    if picture.palette is not None:
-        array = picture.palette[array]
-    elif picture.gain > 1:
-        array = array * np.uint8(picture.gain)
+    array = _shades(array, picture) if picture.palette is None else picture.palette[array]
     check_finite(array, path)
     if array.ndim == 3 and array.shape[2] == 2:
         array = _without_alpha(array, path)
@@ -51,6 +48,8 @@ def read_labels(path: Path) -> LabelVolume:
     if array.ndim == 3:
         raise _colour_mask(array, path)
     values, notes = whole_numbers(np.ascontiguousarray(array), path)
+    if picture.white_is_zero:
+        notes += (f"{path}: this TIFF counts white as 0, its numbers are used as they are stored",)
     return LabelVolume(values[..., None], Affine.pixels(), "px", path, notes)
 
 
@@ -102,12 +101,23 @@ def _decode_jpeg(data: bytearray, path: Path) -> Picture:
             image.load()
             orientation = int(image.getexif().get(274, 1))
             array, mode = np.asarray(image), image.mode
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise too_large(f"image ({error})", path) from error
     except DECODE_ERRORS as error:
         raise damaged(f"pixels cannot be decoded ({error})", path) from error
     if mode not in ("L", "RGB"):
         fix = "Save it as RGB or grey"
         raise InputError(f"JPEG in {mode} colours", fix=fix, code="io.dtype", path=path)
     return Picture(array, orientation=orientation)
+
+
+def _shades(array: np.ndarray, picture: Picture) -> np.ndarray:
+    """Return grey levels that grow towards white, those of fewer than 8 bits spread over 0..255."""
+    if picture.gain > 1:
+        array = array * np.uint8(picture.gain)
+    if picture.white_is_zero:
+        array = ~array if array.dtype.kind == "u" else -array
+    return array
 
 
 def _without_alpha(array: np.ndarray, path: Path) -> np.ndarray:

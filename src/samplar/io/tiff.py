@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,14 @@ from PIL import Image
 from samplar.errors import InputError
 from samplar.io.picture import DECODE_ERRORS, Picture, check_size, damaged
 
-_PARSE_ERRORS = (*DECODE_ERRORS, tifffile.TiffFileError, LookupError, TypeError, ArithmeticError)
+_PARSE_ERRORS = (
+    *DECODE_ERRORS,
+    tifffile.TiffFileError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    NotImplementedError,
+)
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = 0, 1, 2, 3
 
 
@@ -35,11 +43,10 @@ def decode(data: bytearray, path: Path) -> Picture:
                 palette = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
     except _PARSE_ERRORS as error:
         raise damaged(f"pixels cannot be decoded ({error})", path) from error
-    if photometric == _WHITE_IS_ZERO:
-        array = ~array if array.dtype.kind in "ub" else -array
-    if array.dtype == bool:
-        return Picture(array.astype(np.uint8), None, orientation, gain=255)
-    return Picture(array, palette, orientation)
+    gain = 255 if array.dtype == bool else 1
+    array = array.astype(np.uint8) if array.dtype == bool else array
+    white = photometric == _WHITE_IS_ZERO
+    return Picture(array, palette, orientation, gain, white_is_zero=white)
 
 
 def _only_page(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPage:
@@ -57,13 +64,19 @@ def _only_page(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPage:
 
 def _check(page: tifffile.TiffPage, size: int, path: Path) -> None:
     check_size(page.imagewidth, page.imagelength, path)
-    ends = [o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
-    if not ends or max(ends) > size:
-        problem = f"file ends after {size:,} bytes, its pixels need {max(ends, default=0):,}"
+    parts = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    end = max((offset + count for offset, count in parts), default=0)
+    if end > size:
+        problem = f"file ends after {size:,} bytes, its pixels need {end:,}"
+        raise damaged(problem, path, code="io.truncated")
+    held, needed = sum(count > 0 for _, count in parts), math.prod(page.chunked)
+    if held != needed:
+        problem = f"{held:,} of {needed:,} strips or tiles of pixels are there"
         raise damaged(problem, path, code="io.truncated")
     known = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE)
     if page.photometric not in known or page.imagedepth != 1 or page.dtype is None:
-        problem = f"pixels of kind {page.photometric} and type {page.dtype} are not read"
+        kind = tifffile.PHOTOMETRIC(page.photometric).name
+        problem = f"{kind} pixels of type {page.dtype} are not read"
         fix = "Save it as grey or RGB, uncompressed, or as PNG"
         raise InputError(problem, fix=fix, code="io.dtype", path=path)
 
@@ -71,17 +84,33 @@ def _check(page: tifffile.TiffPage, size: int, path: Path) -> None:
 def _pixels(page: tifffile.TiffPage, data: bytearray, path: Path) -> np.ndarray:
     """Return (h, w) or (h, w, c); what tifffile cannot decompress alone is left to Pillow."""
     try:
+        _check_rows(page)
         array = page.asarray()
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise
-        with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
-            array = np.asarray(image)
-        if array.dtype != page.dtype:
-            fix = "Save it without compression"
-            name = tifffile.COMPRESSION(page.compression).name
-            problem = f"{page.dtype} pixels with {name} compression are not read"
-            raise InputError(problem, fix=fix, code="io.dtype", path=path) from error
-    if page.planarconfig == 2 and array.ndim == 3:
-        array = np.moveaxis(array, 0, -1)
+        return _by_pillow(page, data, path)
+    separate = page.planarconfig == 2 and array.ndim == 3
+    return np.moveaxis(array, 0, -1) if separate else array
+
+
+def _check_rows(page: tifffile.TiffPage) -> None:
+    """Refuse strips that decode to fewer rows than claimed: tifffile would fill up with zeros."""
+    if page.is_tiled:
+        return
+    rows = sum(shape[1] for _, _, shape in page.segments())
+    needed = page.imagelength * (page.samplesperpixel if page.planarconfig == 2 else 1)
+    if rows != needed:
+        raise ValueError(f"{rows:,} of {needed:,} rows are there")
+
+
+def _by_pillow(page: tifffile.TiffPage, data: bytearray, path: Path) -> np.ndarray:
+    turned = 274 in page.tags and page.tags[274].value != 1  # Pillow would turn it, and we again
+    with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
+        array = np.asarray(image)
+    if turned or array.dtype != page.dtype or page.photometric == _WHITE_IS_ZERO:
+        name = tifffile.COMPRESSION(page.compression).name
+        problem = f"{page.dtype} pixels with {name} compression are not read in this form"
+        fix = "Save it without compression"
+        raise InputError(problem, fix=fix, code="io.dtype", path=path)
     return array

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import io
+from itertools import combinations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from samplar.io.labels import IGNORE
+from samplar.io.overlay import PALETTE, colour_of, contact_sheet, outline, png_bytes
+
+
+def lab(colour, sight) -> np.ndarray:
+    """Return CIELAB of an sRGB colour as seen through a 3x3 matrix on linear RGB."""
+    value = np.array(colour) / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.array(sight) @ linear, 0, 1)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    x, y, z = np.cbrt(np.array(to_xyz) @ seen / [0.9505, 1, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize(
+    "sight",
+    [
+        np.eye(3),
+        # Machado, Oliveira and Fernandes 2009: deuteranopia, protanopia
+        [[0.3673, 0.8606, -0.2280], [0.2801, 0.6725, 0.0474], [-0.0118, 0.0429, 0.9689]],
+        [[0.1523, 1.0526, -0.2049], [0.1145, 0.7863, 0.0992], [-0.0039, -0.0481, 1.0520]],
+    ],
+)
+def test_all_colours_differ_also_to_colour_blind_eyes(sight):
+    seen = [lab(colour, sight) for colour in PALETTE]
+    assert len(seen) >= 12
+    assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 15
+
+
+def test_colours_repeat_and_unlabelled_is_grey():
+    assert colour_of(1) == PALETTE[0] == (230, 159, 0)
+    assert colour_of(len(PALETTE) + 1) == PALETTE[0]
+    assert len(set(colour_of(IGNORE))) == 1
+
+
+def test_an_outline_is_the_rim_inside_the_class():
+    labels = np.zeros((7, 8), dtype=np.uint8)
+    labels[2:5, 2:6] = 2
+    drawn = outline(np.full((7, 8), 0.5), labels)
+    rim = labels == 2
+    rim[3, 3:5] = False
+    assert drawn.dtype == np.uint8
+    assert np.array_equal((drawn == PALETTE[1]).all(axis=2), rim)
+    assert (drawn[~rim] == 128).all()
+
+
+def test_touching_classes_each_keep_their_rim():
+    labels = np.ones((4, 6), dtype=np.uint8)
+    labels[:, 3:] = 2
+    drawn = outline(np.zeros((4, 6)), labels)
+    assert (drawn[:, 2] == PALETTE[0]).all()
+    assert (drawn[:, 3] == PALETTE[1]).all()
+    assert (drawn[:, [0, 1, 4, 5]] == 0).all()
+
+
+def test_wider_lines_and_enlarged_slices():
+    labels = np.zeros((10, 10), dtype=np.uint8)
+    labels[2:8, 2:8] = 1
+    wide = (outline(np.zeros((10, 10)), labels, width=2) == PALETTE[0]).all(axis=2)
+    assert wide.sum() == 36 - 4
+    large = outline(np.zeros((10, 10, 3)), labels, scale=3)
+    assert large.shape == (30, 30, 3)
+    assert (large == PALETTE[0]).all(axis=2).sum() == 18 * 18 - 16 * 16
+
+
+def test_an_image_without_labels_is_only_converted():
+    image = np.linspace(0, 1, 12).reshape(2, 2, 3)
+    drawn = outline(image, np.zeros((2, 2), dtype=np.uint8))
+    assert np.array_equal(drawn, np.rint(image * 255).astype(np.uint8))
+    assert outline(np.array([[-1.0, 2.0]]), np.zeros((1, 2), int)).tolist() == [
+        [[0] * 3, [255] * 3]
+    ]
+
+
+def test_tiles_of_any_size_lie_in_rows_unscaled():
+    tiles = [np.full((20 + i, 50 - i, 3), 40 * i + 50, dtype=np.uint8) for i in range(5)]
+    sheet = contact_sheet(tiles, list("abcde"), columns=2)
+    assert sheet.shape[1] == 2 * 60 + 10
+    for tile in tiles:
+        assert (sheet == tile[0, 0]).all(axis=2).sum() >= tile.shape[0] * tile.shape[1]
+    first = (sheet == tiles[0][0, 0]).all(axis=2)
+    assert first[10:30, 10:60].all()
+
+
+def test_captions_are_drawn_and_cut_to_the_tile():
+    tile = np.zeros((30, 60, 3), dtype=np.uint8)
+    plain = contact_sheet([tile, tile], ["", ""], columns=2)
+    named = contact_sheet([tile, tile], ["a very long name indeed" * 5, "x\ny"], columns=2)
+    changed = (plain != named).any(axis=2)
+    assert plain.shape == named.shape
+    assert changed[40:].any()
+    assert not changed[:40].any()
+    assert not changed[:, 70:79].any()
+
+
+def test_a_tile_too_narrow_for_any_letter_has_no_caption():
+    tile = np.zeros((5, 4, 3), dtype=np.uint8)
+    with_text, without = (contact_sheet([tile], [c], columns=3) for c in ("wide", ""))
+    assert np.array_equal(with_text, without)
+
+
+def test_the_legend_shows_every_colour_and_wraps():
+    tile = np.zeros((30, 100, 3), dtype=np.uint8)
+    names = [f"organ {i}" for i in range(1, 13)]
+    bare = contact_sheet([tile], ["a"], columns=1)
+    sheet = contact_sheet([tile], ["a"], columns=1, legend=names)
+    assert sheet.shape[0] > bare.shape[0] + 100
+    assert sheet.shape[1] == bare.shape[1]
+    for colour in PALETTE:
+        assert (sheet == colour).all(axis=2).sum() > 100
+
+
+def test_an_empty_sheet_is_still_an_image():
+    assert contact_sheet([], [], columns=4).ndim == 3
+
+
+def test_captions_must_match_tiles():
+    with pytest.raises(ValueError, match="zip"):
+        contact_sheet([np.zeros((2, 2, 3), np.uint8)], [], columns=1)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 3)])
+def test_png_bytes_are_a_png_of_the_pixels(shape):
+    array = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(png_bytes(array)))), array)
