@@ -16,6 +16,7 @@ from samplar.io.dataset import Dataset, read_case
 from samplar.io.intensity import IntensityRule
 from samplar.io.labels import IGNORE
 from samplar.io.slicing import Plane, slicing_of
+from samplar.io.volume import Volume
 
 
 def list_candidates(dataset: Dataset, *, plane: Plane) -> list[Candidate]:
@@ -75,13 +76,17 @@ def collect_exemplars(
 
 
 def _candidates(case: Case, dataset: Dataset, plane: Plane) -> Iterator[Candidate]:
-    image, labels = read_case(case, dataset, plane=plane)
-    if labels is None:
-        return
+    image, labels = _read(case, dataset, plane)
     areas = areas_per_slice(labels, slicing_of(image, plane).axis, len(dataset.labels))
     for number, row in enumerate(areas):
         if row.any():  # a slice that nobody labelled has no pixel of any class, nor of background
             yield Candidate(case.id, case.subject, number, tuple(int(n) for n in row[1:]))
+
+
+def _read(case: Case, dataset: Dataset, plane: Plane) -> tuple[Volume, np.ndarray]:
+    """Read a case; one without label is wholly unlabelled."""
+    image, labels = read_case(case, dataset, plane=plane)
+    return image, np.full(image.shape, IGNORE, dtype=np.uint8) if labels is None else labels
 
 
 def _slices(
@@ -93,13 +98,12 @@ def _slices(
     channels: tuple[int, ...] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return all slices of a case: (n, c, h, w) float32 in [0, 1], c <= 3; (n, h, w) uint8."""
-    image, labels = read_case(case, dataset, plane=plane)
+    image, labels = _read(case, dataset, plane)
     slicing = slicing_of(image, plane)
     scaled = rule.apply(image.array)
     if channels is not None or len(scaled) > SAM_CHANNELS:
         scaled = to_three(scaled, channels)
-    indices = np.full(image.shape, IGNORE, dtype=np.uint8) if labels is None else labels
-    return slicing.cut(scaled), slicing.cut(indices)
+    return slicing.cut(scaled), slicing.cut(labels)
 
 
 def _check_labelled(case: Case, number: int, labels: np.ndarray) -> None:

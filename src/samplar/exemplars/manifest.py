@@ -13,6 +13,7 @@ from samplar.exemplars.choose import Strategy
 from samplar.exemplars.exemplar import ExemplarSet
 from samplar.io.atomic import write_bytes
 from samplar.io.documents import read_yaml, write_yaml_text
+from samplar.io.spelling import one_spelling
 from samplar.io.wording import few
 
 
@@ -35,7 +36,9 @@ class ManifestEntry(Strict):
     @classmethod
     def _as_text(cls, value: object) -> object:
         """Take a name of digits only, which YAML reads as a number, for the name it is."""
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        return one_spelling(value) if isinstance(value, str) else value
 
 
 class Manifest(Strict):

@@ -14,6 +14,7 @@ from samplar.errors import InputError
 from samplar.io.case import Case
 from samplar.io.documents import read_yaml
 from samplar.io.labels import IGNORE
+from samplar.io.spelling import one_spelling
 from samplar.io.wording import few
 
 FILE_NAME = "labelled_slices.yaml"
@@ -77,7 +78,7 @@ def ignore_unlisted(indices: np.ndarray, case: Case, axis: int) -> np.ndarray:
 def _parse(document: Any, path: Path) -> dict[str, tuple[int, ...]]:
     if not isinstance(document, dict):
         raise _wrong(path, "this is not a list of cases")
-    return {str(id_): _numbers(id_, entry, path) for id_, entry in document.items()}
+    return {one_spelling(str(id_)): _numbers(id_, entry, path) for id_, entry in document.items()}
 
 
 def _numbers(id_: Any, entry: Any, path: Path) -> tuple[int, ...]:

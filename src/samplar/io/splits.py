@@ -10,6 +10,7 @@ from typing import Any, Literal
 from samplar.config.base import nearest
 from samplar.errors import InputError
 from samplar.io.documents import read_json
+from samplar.io.spelling import one_spelling
 from samplar.io.wording import few
 
 Subset = Literal["pool", "test"]
@@ -83,7 +84,7 @@ def _parse(entry: dict[str, Any], path: Path) -> Split:
 def _side(value: Any, side: str, path: Path) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(v, str | int) for v in value) or not value:
         raise _misshapen(path, f"{side} is not a list of at least one subject")
-    names = tuple(str(subject) for subject in value)
+    names = tuple(one_spelling(str(subject)) for subject in value)
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise _misshapen(path, f"{side} names {few(repeated)} more than once")

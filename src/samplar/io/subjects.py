@@ -11,6 +11,7 @@ from samplar.errors import InputError
 from samplar.io.case import Case
 from samplar.io.documents import read_text
 from samplar.io.names import stem_of
+from samplar.io.spelling import one_spelling
 from samplar.io.wording import few
 
 INDEX = "index.csv"
@@ -63,7 +64,7 @@ def _read(index: Path) -> dict[str, str]:
         )
     subjects: dict[str, str] = {}
     for row in rows:
-        name, subject = (row["file"] or "").strip(), (row["subject"] or "").strip()
+        name, subject = (one_spelling((row[c] or "").strip()) for c in ("file", "subject"))
         if subjects.setdefault(name, subject) != subject:
             raise InputError(
                 f"{name} has the subjects {subjects[name]} and {subject}",
@@ -78,4 +79,5 @@ def _subject_of(case: Case, subjects: Mapping[str, str]) -> str | None:
     """Look a case up by the name of its image or label, with or without suffix, or by its id."""
     files = [*case.images, *([case.label] if case.label else [])]
     names = [file.name for file in files] + [stem_of(file) for file in files] + [case.id]
-    return next((subjects[name] for name in names if name in subjects), None)
+    known = (subjects.get(one_spelling(name)) for name in names)
+    return next((subject for subject in known if subject is not None), None)

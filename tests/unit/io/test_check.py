@@ -164,6 +164,21 @@ def test_what_is_known_about_subjects(flat, table, code):
     assert finding(check_dataset(flat.root), code)
 
 
+def test_a_table_that_names_a_subject_for_each_image_is_believed(flat):
+    flat.text("index.csv", "file,subject\na_1,a_1\na_2,a_2\nb_1,b_1\n")
+    report = check_dataset(flat.root)
+    assert report.subjects == 3
+    assert not [f for f in report.findings if f.code.startswith("subjects.")]
+
+
+def test_without_one_readable_image_there_is_still_a_report(flat):
+    for name in ("a_1", "a_2", "b_1"):
+        flat.text(f"images/{name}.png", "not a picture")
+    report = check_dataset(flat.root)
+    assert (report.geometry, report.intensity, report.cases) == (None, None, 3)
+    assert codes(report, "error").count("io.format") == 3
+
+
 def test_classes_numbered_by_case(files):
     for case, value in (("ct", 5), ("mr", 9)):
         files.png(f"images/{case}.png", np.arange(12).reshape(3, 4) + value)

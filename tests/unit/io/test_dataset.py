@@ -178,3 +178,17 @@ def test_subset_without_labels_is_refused(flat):
     path = split(flat, pool=["ann"], test=["bob"])
     error = refused("dataset.no_labels", flat.root, split=path, subset="test")
     assert "0 of 1 images" in error.problem
+
+
+def test_names_match_however_their_letters_are_composed(files):
+    composed, split_up = "K\u00f6ln", "Ko\u0308ln"
+    files.png(f"images/{split_up}.png", np.arange(12).reshape(3, 4))
+    files.png(f"labels/{composed}.png", np.eye(3, 4))
+    files.text("index.csv", f"file,subject\n{composed}.png,J{split_up}\n")
+    files.text("labelled_slices.yaml", f"{split_up}: [0]\n")
+    path = files.json(
+        "../splits.json", {"liver set": {"pool": [f"J{split_up}"], "test": [f"J{composed}"]}}
+    )
+    (case,) = read_dataset(files.root).cases
+    assert (case.id, case.subject, case.listed) == (composed, f"J{composed}", (0,))
+    refused("split.overlap", files.root, split=path)

@@ -10,6 +10,7 @@ from samplar.errors import InputError, SamplarError
 from samplar.io.case import Case
 from samplar.io.layouts.listing import Listing
 from samplar.io.names import stem_of
+from samplar.io.spelling import one_spelling
 
 
 def recognise(root: Path, description: Mapping[str, Any]) -> bool:
@@ -47,7 +48,7 @@ def _case(root: Path, entry: Any) -> Case:
     if not isinstance(entry, Mapping):
         raise _wrong(root, f"{entry!r} is not a pair of image and label")
     image, label = (_existing(root, entry.get(key), key) for key in ("image", "label"))
-    id_ = stem_of(image)
+    id_ = one_spelling(stem_of(image))
     return Case(id_, id_, (image,), label)
 
 

@@ -13,6 +13,7 @@ from samplar.errors import InputError, SamplarError
 from samplar.io.case import Case
 from samplar.io.formats import IMAGE_SUFFIXES
 from samplar.io.names import stem_of, suffix_of
+from samplar.io.spelling import one_spelling
 from samplar.io.wording import few
 
 MAX_FILES = 10_000
@@ -66,7 +67,7 @@ def by_stem(files: Iterable[Path]) -> tuple[dict[str, Path], list[SamplarError]]
     """Index files by their name without suffix; of two that share one, both are left out."""
     groups: dict[str, list[Path]] = {}
     for path in files:
-        groups.setdefault(stem_of(path), []).append(path)
+        groups.setdefault(one_spelling(stem_of(path)), []).append(path)
     clashes: list[SamplarError] = [
         InputError(
             f"{len(paths)} files have the same name: {few([p.name for p in paths])}",

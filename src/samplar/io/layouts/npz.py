@@ -9,6 +9,7 @@ from samplar.errors import InputError, SamplarError
 from samplar.io.case import Case
 from samplar.io.layouts.listing import Listing, files_in
 from samplar.io.names import stem_of
+from samplar.io.spelling import one_spelling
 
 
 def recognise(root: Path) -> bool:
@@ -21,13 +22,14 @@ def list_cases(root: Path) -> Listing:
     cases: list[Case] = []
     problems: list[SamplarError] = []
     for path in files_in(root, (".npz",)):
+        id_ = one_spelling(stem_of(path))
         try:
             members = _members(path)
         except InputError as problem:
             problems.append(problem)
             continue
         label = path if "gts.npy" in members else None
-        cases.append(Case(stem_of(path), stem_of(path), (path,), label))
+        cases.append(Case(id_, id_, (path,), label))
     return Listing(layout="MedSAM npz", cases=tuple(cases), problems=tuple(problems))
 
 
