@@ -43,5 +43,5 @@ def _describe(model: type[BaseModel], entry: Any) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return `, did you mean X?` for the closest known word, or nothing."""
-    close = difflib.get_close_matches(word.split(".")[-1], list(known), n=1)
+    close = difflib.get_close_matches(word.rpartition(".")[2], list(known), n=1)
     return f", did you mean {close[0]}?" if close else ""

@@ -31,5 +31,5 @@ class TrainingConfig(Strict):
     precision: Precision = "auto"
     """auto: bf16 where the processor computes in it, else fp32."""
     memory: float = Field(default=1.0, gt=0)
-    """GiB of frozen-prefix activations kept in memory; the rest goes to a file in the run folder."""
+    """GiB of frozen-prefix activations kept in memory; the rest goes to a file in the run."""
     checkpoint_every: int = Field(default=100, ge=1)

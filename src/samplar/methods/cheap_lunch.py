@@ -1,8 +1,8 @@
 """Cheap Lunch: exemplar-guided synthesis and LoRA in encoder and decoder, CE + 0.8 Dice.
 
-Source: Feng, Zhu, Yu 2023, arXiv 2308.14133. The synthesis half is `samplar.synthesis`, on by default
-for every method that trains; this file is the model half. The paper's "6.32M" equals the size of
-SAMed_s's checkpoint, from which the placement of LoRA is inferred.
+Source: Feng, Zhu, Yu 2023, arXiv 2308.14133. The synthesis half is `samplar.synthesis`, on by
+default for every method that trains; this file is the model half. The paper's "6.32M" equals the
+size of SAMed_s's checkpoint, from which the placement of LoRA is inferred.
 """
 
 from __future__ import annotations

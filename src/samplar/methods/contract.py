@@ -1,6 +1,6 @@
 """What a method is: one file with a card, a `Config` and at most four functions.
 
-    card = Card(...)                                   read without running the file: literals only
+    card = Card(...)                              read without running the file: literals
     class Config(Strict)                               its settings
     def attach(sam, config, classes)                   put trainable modules at named sites
     def remember(sam, config, exemplars)               tensors a training-free method keeps

@@ -19,8 +19,8 @@ def set_class_tokens(sam: Sam, classes: int, *, init: HeadInit) -> None:
     Args:
         sam: changed in place.
         classes: number of foreground classes.
-        init: `random` as in SAMed (token, hypernetwork and quality head all new); `sam` starts every
-            class from the pre-trained single-mask token and its hypernetwork, tokens a little apart.
+        init: `random` as in SAMed (token, hypernetwork and quality head all new); `sam` starts
+            every class from the pre-trained single-mask token and hypernetwork, a little apart.
     """
     decoder = sam.mask_decoder
     token, network = decoder.mask_tokens, decoder.output_hypernetworks_mlps[0]

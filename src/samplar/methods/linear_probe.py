@@ -72,6 +72,6 @@ def _class_shares(batch: Batch) -> tuple[Float[Tensor, "b k i j"], Float[Tensor,
     known = (labels != IGNORE).float()
     hot = F.one_hot(labels.masked_fill(labels == IGNORE, 0), batch.classes + 1).float()
     hot = hot.permute(0, 3, 1, 2) * known[:, None]
-    grid = batch.embedding.shape[-2:]
+    grid = (batch.embedding.shape[-2], batch.embedding.shape[-1])
     seen = F.adaptive_avg_pool2d(known[:, None], grid)
     return F.adaptive_avg_pool2d(hot, grid) / seen.clamp(min=1e-6), seen[:, 0]

@@ -25,19 +25,18 @@ class LoraLinear(nn.Module):
         super().__init__()
         self.base = base
         self.parts = tuple(parts)
-        options = {"device": base.weight.device, "dtype": base.weight.dtype}
         self.a = nn.ParameterDict()
         self.b = nn.ParameterDict()
         for part in self.parts:
             rows = site.rows[part].to(base.weight.device)
-            down = torch.empty(rank, base.in_features, **options)
+            down = base.weight.new_empty(rank, base.in_features)
             nn.init.kaiming_uniform_(down, a=math.sqrt(5))
             self.a[part] = nn.Parameter(down)
-            self.b[part] = nn.Parameter(torch.zeros(len(rows), rank, **options))
+            self.b[part] = nn.Parameter(base.weight.new_zeros(len(rows), rank))
             self.register_buffer(f"rows_{part}", rows, persistent=False)
 
     def stacked(self) -> tuple[Float[Tensor, "r i"], Float[Tensor, "o r"]]:
-        """Return the one pair (A, B) equal to all parts: A stacked, B block by block in its rows."""
+        """Return one pair (A, B) equal to all parts: A stacked, B block by block in its rows."""
         down = torch.cat([self.a[part] for part in self.parts])
         blocks = [self._placed(part) for part in self.parts]
         return down, torch.cat(blocks, dim=1)

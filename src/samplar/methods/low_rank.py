@@ -1,4 +1,4 @@
-"""SAMed_s's arrangement, shared by the methods built on it: LoRA on q and v, class tokens on top."""
+"""SAMed_s's arrangement, shared by the methods built on it: LoRA on q and v, class tokens."""
 
 from __future__ import annotations
 

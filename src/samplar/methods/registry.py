@@ -27,7 +27,7 @@ def cards() -> dict[str, Card]:
     """Return the card of every method by name, sorted.
 
     Raises:
-        UsageError: `methods.card` for an unreadable card, `methods.duplicate` for a name used twice.
+        UsageError: `methods.card` for an unreadable card, `methods.duplicate` for two of one name.
     """
     return {name: card for name, (card, _) in sorted(_found().items())}
 

@@ -46,7 +46,7 @@ def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tens
     """
     if batch.labels is None:
         raise UsageError(
-            "zero-shot is an oracle: it reads the labels of the images it segments, and there are none",
+            "zero-shot is an oracle that reads the labels of what it segments, and there are none",
             fix="Use it on a labelled data set, or choose a method that needs no prompt",
             code="methods.oracle",
         )

@@ -29,12 +29,10 @@ class Attention(nn.Module):
         self, q: Float[Tensor, "b n d"], k: Float[Tensor, "b m d"], v: Float[Tensor, "b m d"]
     ) -> Float[Tensor, "b n d"]:
         """Let `q` attend to `k` and read `v`."""
-        heads = [self._split(p(x)) for p, x in zip(self._inputs(), (q, k, v), strict=True)]
-        out = F.scaled_dot_product_attention(*heads)
+        out = F.scaled_dot_product_attention(
+            self._split(self.q_proj(q)), self._split(self.k_proj(k)), self._split(self.v_proj(v))
+        )
         return self.out_proj(out.transpose(1, 2).flatten(2))
-
-    def _inputs(self) -> tuple[nn.Module, nn.Module, nn.Module]:
-        return self.q_proj, self.k_proj, self.v_proj
 
     def _split(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b h n e"]:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -133,7 +131,7 @@ class MaskDecoder(nn.Module):
         self.set_mask_tokens(mask_tokens)
 
     def set_mask_tokens(self, count: int) -> None:
-        """Replace mask tokens, hypernetworks and quality head by `count` freshly initialised ones."""
+        """Put `count` new mask tokens, their hypernetworks and a quality head for them in place."""
         width = self.width
         device = self.iou_token.weight.device
         self.mask_tokens = nn.Embedding(count, width).to(device)

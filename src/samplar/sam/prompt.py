@@ -93,7 +93,7 @@ class PromptEncoder(nn.Module):
             tokens.append(self._points(prompts, size))
         if prompts.boxes is not None:
             corners = (prompts.boxes.reshape(-1, 2, 2) + 0.5) / size
-            ends = torch.cat([self.point_embeddings[i].weight for i in (2, 3)])
+            ends = self._labels(2, 3)
             tokens.append(self.pe_layer(corners) + ends)
         return torch.cat(tokens, dim=1), self._dense(prompts, grid)
 
@@ -107,11 +107,12 @@ class PromptEncoder(nn.Module):
         else:
             points = points + 0.5
         place = self.pe_layer(points / size)
-        table = torch.cat(
-            [self.not_a_point_embed.weight, *(self.point_embeddings[i].weight for i in (0, 1))]
-        )
+        table = torch.cat([self.not_a_point_embed.weight, self._labels(0, 1)])
         real = (labels >= 0)[..., None]
         return torch.where(real, place, torch.zeros_like(place)) + table[labels.long() + 1]
+
+    def _labels(self, *numbers: int) -> Float[Tensor, "n d"]:
+        return torch.cat([self.point_embeddings.get_parameter(f"{i}.weight") for i in numbers])
 
     def _dense(self, prompts: Prompts, grid: tuple[int, int]) -> Float[Tensor, "p d h w"]:
         if prompts.masks is not None:

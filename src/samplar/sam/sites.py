@@ -58,15 +58,14 @@ def _rows_by_head(attention: Attention) -> dict[str, Tensor]:
 def decoder_attention(sam: Sam) -> list[LinearSite]:
     """Return the separate query and value projections of the decoder's seven attentions."""
     return [
-        LinearSite(f"{name}.{part}_proj", {part: torch.arange(_linear(sam, name, part))})
+        LinearSite(f"{name}.{part}_proj", {part: torch.arange(_outputs(sam, name, part))})
         for name in DECODER_ATTENTIONS
         for part in ("q", "v")
     ]
 
 
-def _linear(sam: Sam, name: str, part: str) -> int:
-    layer = sam.get_submodule(f"{name}.{part}_proj")
-    return int(layer.out_features)
+def _outputs(sam: Sam, name: str, part: str) -> int:
+    return len(sam.get_parameter(f"{name}.{part}_proj.weight"))
 
 
 def select_blocks(sites: list[LinearSite], blocks: str) -> list[LinearSite]:

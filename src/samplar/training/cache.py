@@ -16,7 +16,7 @@ class PrefixCache:
     """
 
     def __init__(self, rows: int, sample: Tensor, *, limit: int, folder: Path) -> None:
-        """Prepare for `rows` activations like `sample` (c, i, j), at most `limit` bytes in memory."""
+        """Prepare for `rows` activations like `sample` (c, i, j), `limit` bytes in memory."""
         self.shape = sample.shape
         row_bytes = sample.numel() * sample.element_size()
         self.in_memory = min(rows, limit // row_bytes)

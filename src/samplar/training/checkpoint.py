@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,7 +57,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     state = {"step": checkpoint.step, "run": checkpoint.run, "sha256": digests}
     _write(working / STATE, json.dumps(state, indent=1).encode())
     shutil.rmtree(final, ignore_errors=True)
-    os.replace(working, final)
+    working.replace(final)
     for old in sorted(folder.glob("step-??????"))[:-KEPT]:
         shutil.rmtree(old)
     return final

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from samplar.config.training import TrainingConfig
 from samplar.errors import ResourceError
 from samplar.methods.adapted import AdaptedSam
+from samplar.sam.precision import autocast
 from samplar.synthesis.samples import Samples
 from samplar.training.checkpoint import (
     Checkpoint,
@@ -24,7 +25,6 @@ from samplar.training.checkpoint import (
 from samplar.training.journal import Journal
 from samplar.training.losses import segmentation_loss
 from samplar.training.pool import Pool
-from samplar.training.precision import autocast
 from samplar.training.sampler import batch_order
 from samplar.training.schedule import learning_rate
 from samplar.training.seed import generator

@@ -11,11 +11,11 @@ from jaxtyping import Integer
 from torch import Tensor
 
 from samplar.methods.adapted import AdaptedSam
+from samplar.sam.precision import autocast
 from samplar.synthesis.draw import Draw
 from samplar.synthesis.samples import Samples
 from samplar.synthesis.synthesizer import Synthesizer
 from samplar.training.cache import PrefixCache
-from samplar.training.precision import autocast
 
 CHUNK = 8
 GIB = 1 << 30

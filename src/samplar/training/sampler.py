@@ -1,4 +1,4 @@
-"""Which exemplar each synthetic image starts from: every class gets its turn, then every exemplar."""
+"""Which exemplar each synthetic image starts from: classes take turns, and so do exemplars."""
 
 from __future__ import annotations
 

@@ -1,0 +1,76 @@
+"""Adapt a SAM to a few exemplars of a data set."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from samplar.config.base import build
+from samplar.config.fit import FitConfig
+from samplar.exemplars.manifest import write_manifest
+from samplar.io.dataset import read_dataset
+from samplar.methods.adapted import AdaptedSam
+from samplar.methods.registry import load_method
+from samplar.prediction.adapter import describe, save_adapter
+from samplar.sam.device import chosen_device
+from samplar.sam.precision import chosen_precision
+from samplar.sam.weights import find_card, load_sam
+from samplar.training.embed import embedder
+from samplar.training.fit import Told, adapt
+from samplar.training.prepare import choose_view, pick_exemplars
+from samplar.training.run import RunFolder, open_run, run_digest
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A finished fit: its folder, the seconds each part took, and what trained."""
+
+    run: RunFolder
+    seconds: dict[str, float]
+    trained_parameters: int
+
+
+def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fitted:
+    """Read, choose exemplars, attach the method, train, and write the run folder.
+
+    Args:
+        config: everything that decides the result.
+        out: the run folder to make, or with `resume` to go on with.
+        told: whom to tell how far it is.
+        resume: take up the newest checkpoint of the same run.
+
+    Raises:
+        SamplarError: for every problem the user can mend.
+    """
+    start = time.monotonic()
+    run = open_run(out, resume=resume)
+    method = load_method(config.method)
+    settings = build(method.config, config.method_config, path="method_config")
+    device = chosen_device(config.device)
+    precision = chosen_precision(config.training.precision, device)
+    dataset = read_dataset(
+        config.dataset, split=config.split, subset="pool" if config.split else None
+    )
+    sam = load_sam(config.weights, device=device)
+    view = choose_view(dataset, config)
+    embed = embedder(sam, dataset, size=config.size, precision=precision, on_case=told.step)
+    exemplars, manifest = pick_exemplars(dataset, view, config, embed=embed)
+    write_manifest(run.path / "exemplars.yaml", manifest)
+    run.write_config(config)
+    torch.manual_seed(config.seed)  # of the first values of what a method adds
+    model = AdaptedSam(sam, method, settings, len(dataset.labels))
+    weights = find_card(config.weights)
+    digest = run_digest(
+        config, exemplars=exemplars.digest, weights=weights.sha256, precision=precision
+    )
+    ready = time.monotonic()
+    adapt(model, exemplars, config, run, precision=precision, digest=digest, told=told)
+    seconds = {"preparing": ready - start, "adapting": time.monotonic() - ready}
+    save_adapter(
+        run.adapter, model, describe(config, weights, exemplars, view=view, precision=precision)
+    )
+    trained = sum(p.numel() for p in model.trained().values())
+    return Fitted(run, {k: round(v, 2) for k, v in seconds.items()}, trained)

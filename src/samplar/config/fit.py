@@ -1,0 +1,105 @@
+"""Everything that decides what a fit does, in one model; `config.yaml` of a run is this."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field
+
+from samplar.config.base import Strict, build
+from samplar.config.synthesis import SynthesisConfig
+from samplar.config.training import TrainingConfig
+from samplar.errors import UsageError
+
+Preset = Literal["auto", "fast", "standard", "paper"]
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {"size": 128, "training": {"iterations": 150, "pool": 150}},
+    "standard": {"size": 128, "training": {"iterations": 300, "pool": 400}},
+    "paper": {
+        "size": 256,
+        "training": {
+            "iterations": 4000,
+            "pool": 4000,
+            "batch": 24,
+            "lr": 0.005,
+            "warmup": 250,
+            "memory": 4.0,
+        },
+    },
+}
+"""What each preset sets; whatever the user sets goes before it."""
+
+
+class FitConfig(Strict):
+    """One fit: data, exemplars, method, synthesis, training."""
+
+    dataset: Path
+    split: Path | None = None
+    k: int = Field(default=4, ge=1, le=10_000)
+    strategy: Literal["random", "most-classes", "diverse"] = "most-classes"
+    exemplars: Path | None = None
+    """An exemplars.yaml that names the slices; `k` and `strategy` are then not used."""
+    method: str = "cheap-lunch"
+    method_config: dict[str, Any] = Field(default_factory=dict)
+    weights: str = "lite-medsam"
+    size: int = Field(default=128, ge=32, le=2048, multiple_of=16)
+    """Side of the square frame in which SAM sees a slice, in pixels."""
+    plane: Literal["auto", "axial", "coronal", "sagittal"] = "auto"
+    intensity: str = "auto"
+    """auto, percentile, percentile:LOW:HIGH, window:LOW:HIGH or range:LOW:HIGH."""
+    channels: tuple[int, ...] | None = None
+    synthesis: SynthesisConfig = SynthesisConfig()
+    training: TrainingConfig = TrainingConfig()
+    preset: Preset = "auto"
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    device: str = "auto"
+
+
+def fit_config(values: dict[str, Any], *, preset: str) -> FitConfig:
+    """Build the settings of a fit: the user's values over those of a preset.
+
+    Args:
+        values: what the user set, nested as the model is.
+        preset: `fast`, `standard` or `paper`, already decided.
+
+    Raises:
+        UsageError: `config.invalid`, all problems in one line.
+    """
+    return build(FitConfig, merged(PRESETS[preset], {**values, "preset": preset}))
+
+
+def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return `under` with the values of `over` put on top, tables within tables."""
+    result = dict(under)
+    for key, value in over.items():
+        below = result.get(key)
+        both = isinstance(value, dict) and isinstance(below, dict)
+        result[key] = merged(dict(below or {}), value) if both else value
+    return result
+
+
+def setting(text: str) -> dict[str, Any]:
+    """Read `a.b=c` as nested tables; the value is YAML.
+
+    Raises:
+        UsageError: `config.set`.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise UsageError(
+            f"--set {text!r} has no name and value",
+            fix="Write it as in --set training.lr=0.0005",
+            code="config.set",
+        )
+    try:
+        content: Any = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UsageError(
+            f"--set {text!r}: the value is not YAML", fix="Quote it", code="config.set"
+        ) from error
+    for part in reversed(name.split(".")):
+        content = {part: content}
+    return content

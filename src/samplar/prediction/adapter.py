@@ -1,0 +1,225 @@
+"""The adapter folder: everything a run learnt, and everything needed to use it elsewhere.
+
+`adapter.safetensors` holds the tensors, `adapter.json` what they belong to, `README.md` says it in
+words. Loading checks every file digest and every tensor; nothing is loaded loosely.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from samplar import __version__
+from samplar.config.base import Strict, build
+from samplar.config.fit import FitConfig
+from samplar.config.training import Precision
+from samplar.errors import WeightsError
+from samplar.exemplars.exemplar import ExemplarSet
+from samplar.io.atomic import write_bytes
+from samplar.io.intensity import IntensityRule
+from samplar.io.labels import LabelSet
+from samplar.io.slicing import Plane
+from samplar.io.view import View
+from samplar.methods.adapted import AdaptedSam
+from samplar.methods.registry import load_method
+from samplar.sam.cards import WeightsCard
+from samplar.sam.weights import find_card, load_sam
+
+TENSORS = "adapter.safetensors"
+CARD = "adapter.json"
+
+
+class ExemplarRecord(Strict):
+    """Where an exemplar came from; no image data, no patient tags."""
+
+    case: str
+    subject: str
+    slice: int
+    digest: str
+
+
+class AdapterCard(Strict):
+    """What an adapter is and how to use it."""
+
+    samplar: str
+    method: str
+    method_config: dict[str, Any]
+    weights: str
+    weights_sha256: str
+    class_names: tuple[str, ...]
+    class_values: tuple[int, ...]
+    size: int = Field(ge=16)
+    plane: Plane
+    intensity: IntensityRule
+    channels: tuple[int, ...] | None
+    precision: Precision
+    seed: int
+    exemplars: tuple[ExemplarRecord, ...]
+    exemplars_digest: str
+    tensors_sha256: str
+
+    @property
+    def labels(self) -> LabelSet:
+        """The classes."""
+        return LabelSet(self.class_names, self.class_values)
+
+    @property
+    def view(self) -> View:
+        """How volumes become slices."""
+        return View(self.plane, self.intensity, self.channels)
+
+
+def save_adapter(folder: Path, model: AdaptedSam, fields: dict[str, Any]) -> AdapterCard:
+    """Write an adapter folder; `fields` are those of the card but for the digest of the tensors."""
+    data = save(model.adapter_state())
+    digest = hashlib.sha256(data).hexdigest()
+    card = AdapterCard.model_validate({**fields, "tensors_sha256": digest})
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / TENSORS, data)
+    write_bytes(folder / CARD, (card.model_dump_json(indent=1) + "\n").encode())
+    write_bytes(folder / "README.md", _readme(card, len(data)).encode())
+    return card
+
+
+def describe(
+    config: FitConfig,
+    weights: WeightsCard,
+    exemplars: ExemplarSet,
+    *,
+    view: View,
+    precision: str,
+) -> dict[str, Any]:
+    """Return the fields of the card of an adapter about to be saved."""
+    records = [
+        {"case": e.case, "subject": e.subject, "slice": e.slice, "digest": e.digest}
+        for e in exemplars.exemplars
+    ]
+    return {
+        "samplar": __version__,
+        "method": config.method,
+        "method_config": config.method_config,
+        "weights": config.weights,
+        "weights_sha256": weights.sha256,
+        "class_names": exemplars.labels.names,
+        "class_values": exemplars.labels.values,
+        "size": config.size,
+        "plane": view.plane,
+        "intensity": view.rule,
+        "channels": view.channels,
+        "precision": precision,
+        "seed": config.seed,
+        "exemplars": records,
+        "exemplars_digest": exemplars.digest,
+    }
+
+
+def read_card(folder: Path) -> AdapterCard:
+    """Read what an adapter is, from its folder or from the run folder around it.
+
+    Raises:
+        WeightsError: `adapter.missing` or `adapter.card`.
+    """
+    path = adapter_folder(folder) / CARD
+    try:
+        return AdapterCard.model_validate(json.loads(path.read_bytes()))
+    except (ValidationError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise WeightsError(
+            f"is not an adapter card ({first})",
+            fix="Copy the adapter folder again, whole",
+            code="adapter.card",
+            path=path,
+        ) from error
+
+
+def adapter_folder(folder: Path) -> Path:
+    """Return the adapter folder that `folder` is or contains."""
+    for candidate in (folder, folder / "adapter"):
+        if (candidate / CARD).is_file():
+            return candidate
+    raise WeightsError(
+        f"there is no {CARD} here or in adapter/",
+        fix="Give the output folder of `samplar fit`, or its adapter folder",
+        code="adapter.missing",
+        path=folder,
+    )
+
+
+def load_adapter(folder: Path, *, device: str | torch.device = "cpu") -> AdaptedSam:
+    """Rebuild the adapted SAM.
+
+    Args:
+        folder: a run folder or an adapter folder.
+        device: where to compute.
+
+    Raises:
+        WeightsError: `adapter.*` for a missing, damaged or foreign adapter; `weights.*`.
+    """
+    card, place = read_card(folder), adapter_folder(folder)
+    known = find_card(card.weights)
+    if known.sha256 != card.weights_sha256:
+        raise WeightsError(
+            f"was made with {card.weights} of digest {card.weights_sha256[:12]}, "
+            f"but this {card.weights} has {known.sha256[:12]}",
+            fix="Use the base weights the adapter was made with",
+            code="adapter.base",
+            path=place,
+        )
+    method = load_method(card.method)
+    config = build(method.config, card.method_config, path=str(place / CARD))
+    sam = load_sam(card.weights, device=device)
+    model = AdaptedSam(sam, method, config, len(card.labels))
+    model.load_adapter_state(_tensors(place, card), path=str(place / TENSORS))
+    return model
+
+
+def _tensors(folder: Path, card: AdapterCard) -> dict[str, torch.Tensor]:
+    path = folder / TENSORS
+    data = path.read_bytes() if path.is_file() else b""
+    found = hashlib.sha256(data).hexdigest()
+    if found != card.tensors_sha256:
+        raise WeightsError(
+            f"has digest {found[:12]}, expected {card.tensors_sha256[:12]} ({len(data):,} bytes)",
+            fix="Copy the adapter folder again, whole",
+            code="adapter.digest",
+            path=path,
+        )
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise WeightsError(
+            f"cannot be read ({error})",
+            fix="Copy the adapter folder again, whole",
+            code="adapter.damaged",
+            path=path,
+        ) from error
+
+
+def _readme(card: AdapterCard, size: int) -> str:
+    classes = "\n".join(
+        f"- {value}: {name}"
+        for name, value in zip(card.class_names, card.class_values, strict=True)
+    )
+    shown = "\n".join(f"- {e.case}, slice {e.slice}" for e in card.exemplars)
+    return f"""# A Samplar adapter
+
+Method `{card.method}` on base weights `{card.weights}` (sha256 {card.weights_sha256}),
+{size:,} bytes of tensors, made with samplar {card.samplar}, seed {card.seed}.
+
+    samplar predict THIS_FOLDER IMAGES -o OUT
+
+Classes:
+{classes}
+
+Made from {len(card.exemplars)} exemplars ({card.plane} slices, shown at {card.size} px):
+{shown}
+
+Not a medical device. For research only.
+"""

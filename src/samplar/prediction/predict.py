@@ -1,0 +1,136 @@
+"""From image files to label files on the same grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from samplar.errors import InputError, SamplarError
+from samplar.io.case import Case
+from samplar.io.formats import label_name, read_image, write_labels, write_probabilities
+from samplar.io.slicing import slicing_of
+from samplar.io.volume import Volume
+from samplar.methods.adapted import AdaptedSam
+from samplar.prediction.adapter import AdapterCard
+from samplar.prediction.cleanup import keep_largest
+from samplar.prediction.slices import predict_slices
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to do besides the labels.
+
+    Args:
+        probabilities: also write softmax probabilities, (k + 1, x, y, z) float16.
+        largest: keep only the largest connected part of each class.
+        strict: stop at the first case that fails.
+        precision: fp32 or bf16, already decided.
+    """
+
+    precision: str
+    probabilities: bool = False
+    largest: bool = False
+    strict: bool = False
+
+
+@dataclass
+class Outcome:
+    """Which cases are done, in order, and which failed and why."""
+
+    done: list[Path] = field(default_factory=list)
+    failed: list[tuple[str, SamplarError]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def predict_cases(
+    model: AdaptedSam,
+    card: AdapterCard,
+    cases: Sequence[Case],
+    out: Path,
+    *,
+    options: Options,
+    truth: Callable[[Case], np.ndarray | None] | None = None,
+    on_case: Callable[[int, str], None],
+) -> Outcome:
+    """Predict every case and write its labels; one bad case does not stop the others.
+
+    Args:
+        model: the adapted SAM.
+        card: its card.
+        cases: what to predict.
+        out: an existing folder.
+        options: what else to do.
+        truth: class indices (x, y, z) of a case, for oracle methods.
+        on_case: told how many cases are done, and the name of the one that comes next.
+
+    Raises:
+        SamplarError: with `options.strict`, the first failure.
+    """
+    outcome = Outcome()
+    for number, case in enumerate(cases):
+        on_case(number, case.id)
+        try:
+            known = None if truth is None else truth(case)
+            path, notes = _predict_case(model, card, case, out, options=options, truth=known)
+        except InputError as error:
+            if options.strict:
+                raise
+            outcome.failed.append((case.id, error))
+            continue
+        outcome.done.append(path)
+        outcome.notes.extend(f"{case.id}: {note}" for note in notes)
+    on_case(len(cases), "")
+    return outcome
+
+
+def _predict_case(
+    model: AdaptedSam,
+    card: AdapterCard,
+    case: Case,
+    out: Path,
+    *,
+    options: Options,
+    truth: np.ndarray | None,
+) -> tuple[Path, list[str]]:
+    image = read_image(case.images)
+    labels, probabilities = predict_volume(model, card, image, options=options, truth=truth)
+    notes = list(image.notes)
+    if options.largest:
+        labels, removed = keep_largest(labels, len(card.labels))
+        notes += [f"removed {n} voxels of {card.class_names[k - 1]}" for k, n in removed.items()]
+    values = card.labels.to_values(labels)
+    name = label_name(image, case.id, top=max(card.class_values))
+    path = write_labels(out / name, values, image)
+    if probabilities is not None:
+        write_probabilities(path, probabilities, image)
+    return path, notes
+
+
+def predict_volume(
+    model: AdaptedSam,
+    card: AdapterCard,
+    image: Volume,
+    *,
+    options: Options,
+    truth: np.ndarray | None = None,
+) -> tuple[Integer[np.ndarray, "x y z"], Float[np.ndarray, "k x y z"] | None]:
+    """Return class indices (uint8) on the image's own grid, and probabilities if asked for."""
+    slicing = slicing_of(image, card.plane)
+    slices = card.view.slices(image)
+    known = None if truth is None else slicing.cut(truth)
+    labels = np.empty((len(slices), *slices.shape[-2:]), dtype=np.uint8)
+    shares: list[np.ndarray] = []
+    start = 0
+    for logits in predict_slices(
+        model, slices, size=card.size, precision=options.precision, truth=known
+    ):
+        labels[start : start + len(logits)] = logits.argmax(dim=1).cpu().numpy()
+        if options.probabilities:
+            shares.append(logits.softmax(dim=1).cpu().numpy().astype(np.float16))
+        start += len(logits)
+    whole = slicing.stack(np.concatenate(shares)) if shares else None
+    return np.ascontiguousarray(slicing.stack(labels)), whole

@@ -1,0 +1,61 @@
+"""Frozen embeddings of slices, for choosing exemplars that differ from each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from samplar.exemplars.choose import Candidate
+from samplar.io.dataset import Dataset
+from samplar.io.formats import read_image
+from samplar.io.view import View, three_channels
+from samplar.sam.frame import letterbox
+from samplar.sam.model import Sam
+from samplar.sam.precision import autocast
+
+BATCH = 8
+CELLS = 4
+
+
+def embedder(
+    sam: Sam, dataset: Dataset, *, size: int, precision: str, on_case: Callable[[int, None], None]
+) -> Callable[[list[Candidate], View], np.ndarray]:
+    """Return the function that embeds candidates, for whoever needs it."""
+
+    def embed(candidates: list[Candidate], view: View) -> np.ndarray:
+        return embed_candidates(
+            sam, dataset, candidates, view, size=size, precision=precision, on_case=on_case
+        )
+
+    return embed
+
+
+@torch.inference_mode()
+def embed_candidates(
+    sam: Sam,
+    dataset: Dataset,
+    candidates: Sequence[Candidate],
+    view: View,
+    *,
+    size: int,
+    precision: str,
+    on_case: Callable[[int, None], None],
+) -> np.ndarray:
+    """Return one unit-length embedding per candidate, (n, 16 d): SAM's, pooled to 4 x 4 cells."""
+    rows: dict[tuple[str, int], np.ndarray] = {}
+    cases = [case for case in dataset.labelled if any(c.case == case.id for c in candidates)]
+    for number, case in enumerate(cases):
+        on_case(number, None)
+        wanted = [c.slice for c in candidates if c.case == case.id]
+        slices = view.slices(read_image(case.images))[wanted]
+        for start in range(0, len(wanted), BATCH):
+            part = torch.from_numpy(three_channels(slices[start : start + BATCH]))
+            with autocast(precision, sam.device):
+                embedding = sam.encode(letterbox(part.to(sam.device), size))
+            pooled = F.adaptive_avg_pool2d(embedding.float(), CELLS).flatten(1)
+            unit = F.normalize(pooled, dim=1).cpu().numpy()
+            rows |= {(case.id, n): u for n, u in zip(wanted[start:], unit, strict=False)}
+    return np.stack([rows[c.case, c.slice] for c in candidates])

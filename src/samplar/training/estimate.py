@@ -1,0 +1,82 @@
+"""What a fit will cost, measured on a taste of it before it starts."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+
+import torch
+
+from samplar.config.training import TrainingConfig
+from samplar.methods.adapted import AdaptedSam
+from samplar.sam.precision import autocast
+from samplar.training.losses import segmentation_loss
+
+GIB = 1 << 30
+TASTE = 2
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds for the pool and for training, and the peak memory of this process in GiB."""
+
+    pool: float
+    training: float
+    memory: float
+
+    @property
+    def seconds(self) -> float:
+        """Both together."""
+        return self.pool + self.training
+
+
+def estimate_fit(
+    model: AdaptedSam, config: TrainingConfig, *, size: int, precision: str
+) -> Estimate:
+    """Run the frozen prefix and a training step on a few made-up images, twice, and scale up.
+
+    The model is left as it was: no step is taken and gradients are dropped.
+    """
+    device = model.sam.device
+    count = min(TASTE, config.batch)
+    images = torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0)).to(device)
+    labels = torch.zeros(count, size, size, dtype=torch.uint8, device=device)
+    seconds = [0.0, 0.0]
+    for _ in range(2):  # the first round pays for warming up, the second is what lasts
+        seconds = list(_taste(model, images, labels, precision))
+    model.zero_grad(set_to_none=True)
+    rows = config.pool * _row_bytes(model, images[:1], precision)
+    kept = min(rows, config.memory * GIB) + config.pool * size * size * 14
+    return Estimate(
+        pool=seconds[0] / count * config.pool,
+        training=seconds[1] / count * config.batch * config.iterations,
+        memory=(_peak_bytes() + kept) / GIB,
+    )
+
+
+def _taste(
+    model: AdaptedSam, images: torch.Tensor, labels: torch.Tensor, precision: str
+) -> tuple[float, float]:
+    start = time.perf_counter()
+    with autocast(precision, images.device):
+        prefix = model.prefix(images)
+    between = time.perf_counter()
+    with autocast(precision, images.device):
+        logits = model(prefix, images, labels)
+    target = labels[:, : logits.shape[-2], : logits.shape[-1]]
+    segmentation_loss(
+        logits[..., : target.shape[-2], : target.shape[-1]], target, model.loss
+    ).backward()
+    return between - start, time.perf_counter() - between
+
+
+@torch.no_grad()
+def _row_bytes(model: AdaptedSam, image: torch.Tensor, precision: str) -> int:
+    return model.prefix(image).numel() * (2 if precision == "bf16" else 4)
+
+
+def _peak_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

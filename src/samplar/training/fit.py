@@ -1,0 +1,91 @@
+"""Adapting a SAM to exemplars: the pool, the loop, or for training-free methods the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from samplar.config.fit import FitConfig
+from samplar.exemplars.exemplar import ExemplarSet
+from samplar.methods.adapted import AdaptedSam
+from samplar.synthesis.synthesizer import Synthesizer
+from samplar.training.loop import TrainingRun, train
+from samplar.training.pool import fill_pool
+from samplar.training.run import RunFolder
+from samplar.training.sampler import balanced_indices
+from samplar.training.seed import generator
+from samplar.training.tensors import as_samples
+
+
+@dataclass(frozen=True)
+class Told:
+    """Whom to tell how far it is.
+
+    Args:
+        stage: a stage begins: its name and how many steps it has.
+        step: this many steps are done; the number after is the latest loss, if there is one.
+        note: a line the user should see.
+    """
+
+    stage: Callable[[str, int], None]
+    step: Callable[[int, float | None], None]
+    note: Callable[[str], None]
+
+
+def adapt(
+    model: AdaptedSam,
+    exemplars: ExemplarSet,
+    config: FitConfig,
+    run: RunFolder,
+    *,
+    precision: str,
+    digest: str,
+    told: Told,
+) -> None:
+    """Train the model, or let it remember, in place.
+
+    Raises:
+        ResourceError: `training.not_finite`.
+        InputError: `resume.other_run`.
+    """
+    samples = as_samples(exemplars, config.size)
+    if not model.method.card.trains:
+        device = model.sam.device
+        model.remember(samples.images.to(device), samples.labels.to(device))
+        return
+    classes, training = len(exemplars.labels), config.training
+    synthesizer = Synthesizer(samples, classes=classes, config=config.synthesis)
+    chance = generator(config.seed, "synthesis")
+    count = pool_size(config, len(exemplars))
+    draws = synthesizer.draw(balanced_indices(samples.labels, classes, count, chance), chance)
+    run.write_draws(draws)
+    told.stage("synthesis and frozen encoder", count)
+    pool = fill_pool(
+        model,
+        synthesizer,
+        draws,
+        precision=precision,
+        memory=training.memory,
+        folder=run.path,
+        on_image=lambda done: told.step(done, None),
+    )
+    told.stage("training", training.iterations)
+    train(
+        model,
+        pool,
+        TrainingRun(
+            config=training,
+            precision=precision,
+            seed=config.seed,
+            folder=run.path,
+            digest=digest,
+            on_step=told.step,
+            on_note=told.note,
+        ),
+    )
+    pool.prefixes.close()
+
+
+def pool_size(config: FitConfig, exemplars: int) -> int:
+    """Return how many images the pool holds: without synthesis every exemplar is there once."""
+    return exemplars if config.synthesis.factor == 0 else config.training.pool

@@ -1,0 +1,88 @@
+"""The run folder: what a fit was asked to do, what it did, and where it keeps its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from samplar.config.fit import FitConfig
+from samplar.errors import UsageError
+from samplar.io.atomic import ensure_writable, write_bytes
+from samplar.synthesis.draw import Draw
+
+CONFIG = "config.yaml"
+MANIFEST = "manifest.json"
+DRAWS = "draws.jsonl"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One folder per fit: config.yaml, manifest.json, metrics.jsonl, draws.jsonl, adapter/, ..."""
+
+    path: Path
+
+    @property
+    def adapter(self) -> Path:
+        """The adapter folder."""
+        return self.path / "adapter"
+
+    @property
+    def journal(self) -> Path:
+        """One line per iteration."""
+        return self.path / "metrics.jsonl"
+
+    def write_config(self, config: FitConfig) -> None:
+        """Write the settings, complete with every default."""
+        plain = json.loads(config.model_dump_json())
+        text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+        write_bytes(self.path / CONFIG, text.encode())
+
+    def write_manifest(self, content: Mapping[str, Any]) -> None:
+        """Write what was used and what came out: versions, digests, times, memory."""
+        write_bytes(self.path / MANIFEST, (json.dumps(content, indent=1) + "\n").encode())
+
+    def read_manifest(self) -> dict[str, Any]:
+        """Return the manifest."""
+        return json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
+
+    def write_draws(self, draws: Sequence[Draw]) -> None:
+        """Write the record of every synthetic image, one per line."""
+        lines = "".join(draw.model_dump_json(exclude_defaults=True) + "\n" for draw in draws)
+        write_bytes(self.path / DRAWS, lines.encode())
+
+
+def open_run(path: Path, *, resume: bool) -> RunFolder:
+    """Make the run folder, or take up an unfinished one.
+
+    Raises:
+        UsageError: `run.exists` when the folder holds a run and `resume` was not asked for.
+        OutputError: `output.not_writable`.
+    """
+    ensure_writable(path)
+    if (path / CONFIG).exists() and not resume:
+        raise UsageError(
+            "this folder already holds a run",
+            fix="Add --resume to go on with it, or choose another output folder",
+            code="run.exists",
+            path=path,
+        )
+    return RunFolder(path)
+
+
+def run_digest(config: FitConfig, *, exemplars: str, weights: str, precision: str) -> str:
+    """Return the SHA-256 of all that decides the trained tensors.
+
+    Where the data lie, the device and how often checkpoints are written are left out.
+    """
+    decisive = json.loads(config.model_dump_json())
+    for name in ("dataset", "split", "exemplars", "device", "preset"):
+        del decisive[name]
+    del decisive["training"]["checkpoint_every"], decisive["training"]["memory"]
+    parts = {**decisive, "digest": exemplars, "sha256": weights, "precision": precision}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,25 @@
+"""Exemplars as the batch that synthesis and the model work on."""
+
+from __future__ import annotations
+
+import torch
+
+from samplar.exemplars.exemplar import Exemplar, ExemplarSet
+from samplar.sam.frame import fitted_size, letterbox, letterbox_labels
+from samplar.synthesis.samples import Samples
+
+
+def as_samples(exemplars: ExemplarSet, size: int) -> Samples:
+    """Bring exemplars of any size into the model's frame, in order, on the CPU."""
+    parts = [_framed(exemplar, size) for exemplar in exemplars.exemplars]
+    images, labels, valid = zip(*parts, strict=True)
+    return Samples(torch.cat(images), torch.cat(labels), torch.cat(valid))
+
+
+def _framed(exemplar: Exemplar, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    image = letterbox(torch.from_numpy(exemplar.image)[None], size).clamp(0, 1)
+    labels = letterbox_labels(torch.from_numpy(exemplar.labels)[None], size)
+    height, width = fitted_size(exemplar.labels.shape[0], exemplar.labels.shape[1], size)
+    valid = torch.zeros(1, size, size, dtype=torch.bool)
+    valid[:, :height, :width] = True
+    return image, labels, valid
