@@ -43,22 +43,23 @@ def small(recipe):
 
 
 @pytest.fixture(scope="module")
-def embeddings():
-    """What was encoded already: most cases share one image."""
-    return {}
+def check(recipe, golden):
+    """Run one case and compare every part that was kept of it."""
+    embeddings = {}  # most cases share one image
 
+    @torch.no_grad()
+    def run(sam, prefix, name, size):
+        case = recipe.cases(size)[name]
+        key = sam, size, case["seeds"]
+        if key not in embeddings:
+            embeddings[key] = sam.encode(recipe.images_of(case, size))
+        prompts = Prompts(**{field: value for field, value in case.items() if field != "seeds"})
+        grid = tuple(embeddings[key].shape[-2:])
+        sparse, _ = sam.prompt_encoder(prompts, image_size=(size, size), grid=grid)
+        found = recipe.summary(embeddings[key], sparse, *sam.decode(embeddings[key], prompts))
+        compare(golden, f"{prefix}.{name}", found)
 
-@torch.no_grad()
-def run(sam, recipe, embeddings, name, size):
-    case = recipe.cases(size)[name]
-    prompts = Prompts(**{key: value for key, value in case.items() if key != "seeds"})
-    key = sam, size, case["seeds"]
-    if key not in embeddings:
-        embeddings[key] = sam.encode(recipe.images_of(case, size))
-    embedding = embeddings[key]
-    grid = tuple(embedding.shape[-2:])
-    sparse, _ = sam.prompt_encoder(prompts, image_size=(size, size), grid=grid)
-    return recipe.summary(embedding, sparse, *sam.decode(embedding, prompts))
+    return run
 
 
 def compare(golden, prefix, found):
@@ -76,14 +77,14 @@ def compare(golden, prefix, found):
 
 @pytest.mark.parametrize("size", [256, 128])
 @pytest.mark.parametrize("name", CASES)
-def test_a_small_model_with_made_up_weights_agrees(small, recipe, embeddings, golden, name, size):
-    compare(golden, f"small{size}.{name}", run(small, recipe, embeddings, name, size))
+def test_a_small_model_with_made_up_weights_agrees(small, check, name, size):
+    check(small, f"small{size}", name, size)
 
 
 @pytest.mark.weights
 @pytest.mark.parametrize("name", CASES)
-def test_the_published_weights_agree(lite_medsam, recipe, embeddings, golden, name):
-    compare(golden, f"real.{name}", run(lite_medsam, recipe, embeddings, name, 256))
+def test_the_published_weights_agree(lite_medsam, check, name):
+    check(lite_medsam, "real", name, 256)
 
 
 @pytest.mark.weights
