@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 OUTSIDE = 256
-"""Added to the label code of a pixel that is not valid. Labels themselves stay below it."""
+"""Bit that marks the label code of a pixel that is not valid. Labels themselves stay below it."""
 
 
 @dataclass(frozen=True)

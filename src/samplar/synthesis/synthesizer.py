@@ -11,22 +11,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
 
 from samplar.config.synthesis import SynthesisConfig
 from samplar.errors import InputError
-from samplar.io.labels import IGNORE
 from samplar.synthesis.appearance import apply_look
-from samplar.synthesis.background import paint_out
 from samplar.synthesis.chance import draw_one
 from samplar.synthesis.dice import SEEDS
 from samplar.synthesis.draw import Draw, Move
-from samplar.synthesis.organs import find_organs, together
+from samplar.synthesis.organs import together
 from samplar.synthesis.paste import Canvas, paste
 from samplar.synthesis.resample import (
     OUTSIDE,
-    Layer,
-    make_layer,
     mirrored,
     read_codes,
     read_image,
@@ -34,6 +29,7 @@ from samplar.synthesis.resample import (
 )
 from samplar.synthesis.samples import Samples
 from samplar.synthesis.shape import Window, coordinates
+from samplar.synthesis.stock import prepare
 
 
 class Synthesizer:
@@ -50,35 +46,12 @@ class Synthesizer:
     """
 
     def __init__(self, exemplars: Samples, *, classes: int, config: SynthesisConfig) -> None:
-        _check(exemplars, classes)
+        self._stock = prepare(exemplars, classes=classes)
         self._config = config
-        self._side = exemplars.side
-        self._organs = [
-            find_organs(labels, valid)
-            for labels, valid in zip(exemplars.labels, exemplars.valid, strict=True)
-        ]
-        images = _distinct_channels(exemplars.images)
-        self._means = [
-            float(image[:, valid].mean()) if valid.any() else 0.0
-            for image, valid in zip(images, exemplars.valid, strict=True)
-        ]
-        self._layers = _layers(images, exemplars.labels, exemplars.valid)
-        cleaned = [
-            paint_out(*sample, seed=index)
-            for index, sample in enumerate(
-                zip(images, exemplars.labels, exemplars.valid, strict=True)
-            )
-        ]
-        self._cleaned = _layers(
-            torch.stack([image for image, _ in cleaned]),
-            torch.stack([labels for _, labels in cleaned]),
-            exemplars.valid,
-        )
-        self._grid = _grid(self._side, exemplars.images.device)
 
     def __len__(self) -> int:
         """Return the number of exemplars."""
-        return len(self._layers)
+        return len(self._stock.layers)
 
     def draw(self, indices: Sequence[int], generator: torch.Generator) -> list[Draw]:
         """Draw one image per index; which exemplar each starts from is given.
@@ -94,7 +67,9 @@ class Synthesizer:
             self._known(index)
         seeds = torch.randint(SEEDS, (len(indices),), generator=generator).tolist()
         return [
-            draw_one(index, self._organs, side=self._side, config=self._config, seed=seed)
+            draw_one(
+                index, self._stock.organs, side=self._stock.side, config=self._config, seed=seed
+            )
             for index, seed in zip(indices, seeds, strict=True)
         ]
 
@@ -112,15 +87,15 @@ class Synthesizer:
 
     def _rendered(self, draws: Sequence[Draw]) -> Samples:
         canvases = [self._canvas(draw) for draw in draws]
-        device, side = self._grid[0].device, self._side
+        device, side = self._stock.grid[0].device, self._stock.side
         images = torch.empty(len(draws), 3, side, side, device=device)
         codes = torch.empty(len(draws), side, side, dtype=torch.int16, device=device)
         for n, (draw, canvas) in enumerate(zip(draws, canvases, strict=True)):
             valid = canvas.codes < OUTSIDE
-            mean = self._means[draw.scene]
+            mean = self._stock.means[draw.scene]
             images[n] = apply_look(canvas.image, draw.look, valid=valid, mean=mean)
             codes[n] = canvas.codes
-        labels = (codes % OUTSIDE).to(torch.uint8)
+        labels = (codes & (OUTSIDE - 1)).to(torch.uint8)
         return Samples(images, labels, codes < OUTSIDE)
 
     def _canvas(self, draw: Draw) -> Canvas:
@@ -132,10 +107,11 @@ class Synthesizer:
         return canvas
 
     def _backdrop(self, draw: Draw) -> Canvas:
-        layers = self._cleaned if draw.background in {"own", "cross_clean"} else self._layers
-        layer, side = layers[draw.scene], self._side
+        stock, side = self._stock, self._stock.side
+        layers = stock.cleaned if draw.background in {"own", "cross_clean"} else stock.layers
+        layer = layers[draw.scene]
         whole = Window(0, 0, side, side)
-        scene = coordinates(draw.warp, side=side, window=whole, start=self._grid)
+        scene = coordinates(draw.warp, side=side, window=whole, start=stock.grid)
         at = spots(*scene, side=side)
         codes = read_codes(layer, at)
         if draw.border == "reflect":
@@ -143,10 +119,10 @@ class Synthesizer:
         return Canvas(read_image(layer, at), codes, scene)
 
     def _paste(self, canvas: Canvas, draw: Draw, move: Move) -> None:
-        here = self._organs[draw.exemplar]
+        here = self._stock.organs[draw.exemplar]
         parts = [here[k] for k in move.classes if k in here]
         if parts:
-            layer = self._layers[draw.exemplar]
+            layer = self._stock.layers[draw.exemplar]
             paste(canvas, layer, together(parts), move=move, draw=draw)
 
     def _known(self, index: int) -> None:
@@ -172,42 +148,3 @@ def one_core() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _check(exemplars: Samples, classes: int) -> None:
-    if len(exemplars) == 0:
-        raise InputError(
-            "there are no exemplars",
-            fix="Give at least one labelled slice",
-            code="synthesis.no_exemplars",
-        )
-    known = exemplars.labels[exemplars.labels != IGNORE]
-    if known.numel() and int(known.max()) > classes:
-        raise InputError(
-            f"an exemplar has class index {int(known.max())}, but there are {classes} classes",
-            fix="Give class indices, not file values",
-            code="synthesis.labels",
-        )
-    images = exemplars.images
-    if not bool(((images >= 0) & (images <= 1)).all()):
-        raise InputError(
-            f"exemplar intensities run from {float(images.min())} to {float(images.max())}",
-            fix="Scale them to [0, 1]",
-            code="synthesis.range",
-        )
-
-
-def _distinct_channels(images: Tensor) -> Tensor:
-    """Return one channel when all three are the same, as in any grey image: a third of the work."""
-    grey = bool((images == images[:, :1]).all())
-    return images[:, :1] if grey else images
-
-
-def _layers(images: Tensor, labels: Tensor, valid: Tensor) -> list[Layer]:
-    return [make_layer(*sample) for sample in zip(images, labels, valid, strict=True)]
-
-
-def _grid(side: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    at = torch.arange(side, dtype=torch.float32, device=device)
-    rows, columns = torch.meshgrid(at, at, indexing="ij")
-    return rows.contiguous(), columns.contiguous()

@@ -1,0 +1,101 @@
+"""The exemplars made ready: everything that is worked out once, before the first draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from samplar.errors import InputError
+from samplar.io.labels import IGNORE
+from samplar.synthesis.background import paint_out
+from samplar.synthesis.organs import Organ, find_organs
+from samplar.synthesis.resample import Layer, make_layer
+from samplar.synthesis.samples import Samples
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What rendering draws from; one entry per exemplar in each list.
+
+    Args:
+        layers: the exemplars.
+        cleaned: the exemplars with their organs painted out.
+        organs: by class index, largest first.
+        means: intensity of the valid pixels.
+        grid: (row, column) planes of the canvas, (s, s) float32.
+        side: s.
+    """
+
+    layers: list[Layer]
+    cleaned: list[Layer]
+    organs: list[dict[int, Organ]]
+    means: list[float]
+    grid: tuple[Tensor, Tensor]
+    side: int
+
+
+def prepare(exemplars: Samples, *, classes: int) -> Stock:
+    """Check the exemplars and work out what every draw needs.
+
+    Raises:
+        InputError: `synthesis.no_exemplars`, `synthesis.labels` (an index above `classes`) or
+            `synthesis.range` (intensities outside [0, 1], or not numbers).
+    """
+    _check(exemplars, classes)
+    images = _distinct_channels(exemplars.images)
+    samples = list(zip(images, exemplars.labels, exemplars.valid, strict=True))
+    cleaned = [(*paint_out(*sample, seed=index), sample[2]) for index, sample in enumerate(samples)]
+    return Stock(
+        layers=_layers(samples),
+        cleaned=_layers(cleaned),
+        organs=[find_organs(labels, valid) for _, labels, valid in samples],
+        means=[_mean(image, valid) for image, _, valid in samples],
+        grid=_grid(exemplars.side, exemplars.images.device),
+        side=exemplars.side,
+    )
+
+
+def _check(exemplars: Samples, classes: int) -> None:
+    if len(exemplars) == 0:
+        raise InputError(
+            "there are no exemplars",
+            fix="Give at least one labelled slice",
+            code="synthesis.no_exemplars",
+        )
+    known = exemplars.labels[exemplars.labels != IGNORE]
+    if known.numel() and int(known.max()) > classes:
+        raise InputError(
+            f"an exemplar has class index {int(known.max())}, but there are {classes} classes",
+            fix="Give class indices, not file values",
+            code="synthesis.labels",
+        )
+    images = exemplars.images
+    if not bool(((images >= 0) & (images <= 1)).all()):
+        raise InputError(
+            f"exemplar intensities run from {float(images.min())} to {float(images.max())}",
+            fix="Scale them to [0, 1]",
+            code="synthesis.range",
+        )
+
+
+def _distinct_channels(images: Tensor) -> Tensor:
+    """Return one channel when all three are the same, as in any grey image: a third of the work."""
+    grey = bool((images == images[:, :1]).all())
+    return images[:, :1] if grey else images
+
+
+def _layers(samples: Iterable[tuple[Tensor, Tensor, Tensor]]) -> list[Layer]:
+    return [make_layer(*sample) for sample in samples]
+
+
+def _mean(image: Tensor, valid: Tensor) -> float:
+    return float(image[:, valid].mean()) if valid.any() else 0.0
+
+
+def _grid(side: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    at = torch.arange(side, dtype=torch.float32, device=device)
+    rows, columns = torch.meshgrid(at, at, indexing="ij")
+    return rows.contiguous(), columns.contiguous()
