@@ -18,6 +18,7 @@ from pathlib import Path
 from samplar.errors import InputError, OutputError
 from samplar.io.names import suffix_of
 
+_POSIX = os.name == "posix"
 _PREFIX = ".samplar-tmp"
 _FREE_SPACE = "Free some space, or choose another output folder; nothing was overwritten"
 _PERMISSION = "Choose a folder you may write to, or change its permissions"
@@ -120,7 +121,7 @@ def _sync(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # Windows cannot open a folder, and renames are durable without it
+    if not _POSIX:  # Windows cannot open a folder, and renames are durable without it
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -163,7 +164,7 @@ def _owner() -> str:
 
 
 def _sweep(folder: Path) -> None:
-    if os.name != "posix":  # asking whether a process lives would end it on Windows
+    if not _POSIX:  # asking whether a process lives would end it on Windows
         return
     mine = re.compile(rf"{re.escape(_PREFIX)}-{_host()}-(\d+)-")
     for entry in folder.glob(f"{_PREFIX}-*"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import math
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,15 @@ from samplar.io.picture import DECODE_ERRORS, Picture, check_size, damaged
 _PARSE_ERRORS = (
     *DECODE_ERRORS,
     tifffile.TiffFileError,
-    LookupError,
-    TypeError,
     ArithmeticError,
+    LookupError,
     NotImplementedError,
+    TypeError,
+    struct.error,
+    zlib.error,
 )
+"""tifffile trusts what it parses: nonsense in a tag ends in any of these."""
+
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = 0, 1, 2, 3
 
 
@@ -84,7 +90,6 @@ def _check(page: tifffile.TiffPage, size: int, path: Path) -> None:
 def _pixels(page: tifffile.TiffPage, data: bytearray, path: Path) -> np.ndarray:
     """Return (h, w) or (h, w, c); what tifffile cannot decompress alone is left to Pillow."""
     try:
-        _check_rows(page)
         array = page.asarray()
     except ValueError as error:
         if "imagecodecs" not in str(error):
@@ -92,16 +97,6 @@ def _pixels(page: tifffile.TiffPage, data: bytearray, path: Path) -> np.ndarray:
         return _by_pillow(page, data, path)
     separate = page.planarconfig == 2 and array.ndim == 3
     return np.moveaxis(array, 0, -1) if separate else array
-
-
-def _check_rows(page: tifffile.TiffPage) -> None:
-    """Refuse strips that decode to fewer rows than claimed: tifffile would fill up with zeros."""
-    if page.is_tiled:
-        return
-    rows = sum(shape[1] for _, _, shape in page.segments())
-    needed = page.imagelength * (page.samplesperpixel if page.planarconfig == 2 else 1)
-    if rows != needed:
-        raise ValueError(f"{rows:,} of {needed:,} rows are there")
 
 
 def _by_pillow(page: tifffile.TiffPage, data: bytearray, path: Path) -> np.ndarray:

@@ -193,3 +193,22 @@ def test_a_process_of_another_user_counts_as_alive(monkeypatch):
 
     monkeypatch.setattr(os, "kill", kill)
     assert atomic._alive(12345)
+
+
+def test_without_posix_nothing_is_swept_and_writing_still_works(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic, "_POSIX", False)
+    left = tmp_path / f".samplar-tmp-{atomic._host()}-999999999-aa"
+    left.touch()
+    ensure_writable(tmp_path)
+    write_bytes(tmp_path / "a", b"x")
+    assert {p.name for p in tmp_path.iterdir()} == {left.name, "a"}
+
+
+def test_the_first_error_is_reported_when_even_the_temporary_cannot_be_removed(tmp_path):
+    def writer(target: Path) -> None:
+        target.mkdir()
+        raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(OutputError) as caught:
+        write_with(tmp_path / "a", writer, nothing)
+    assert caught.value.code == "output.disk_full"

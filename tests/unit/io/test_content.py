@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import gzip
-import random
 import zlib
 
+import numpy as np
 import pytest
 
 from samplar.errors import InputError
@@ -11,7 +11,7 @@ from samplar.io import content
 from samplar.io.content import read_content, read_head
 
 HEAD = (348).to_bytes(4, "little")
-DATA = HEAD + random.Random(0).randbytes(5000) + bytes(3000)
+DATA = HEAD + np.random.default_rng(0).bytes(5000) + bytes(3000)
 
 
 def code_of(path, **options) -> str:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import random
 import resource
 import subprocess
 import sys
@@ -133,8 +132,8 @@ def test_nonfinite_voxels_are_counted(tmp_path):
 def test_truncation_at_any_length_is_refused_with_counts(tmp_path, suffix):
     path = saved(tmp_path / f"a{suffix}", noise())
     whole = path.read_bytes()
-    rng = random.Random(1)
-    for length in {1, 2, 3, 100, len(whole) - 1, *rng.choices(range(1, len(whole)), k=150)}:
+    some = np.random.default_rng(1).integers(1, len(whole), 150)
+    for length in {1, 2, 3, 100, len(whole) - 1, *some.tolist()}:
         path.write_bytes(whole[:length])
         error = refused(path)
         assert error.code in ("io.truncated", "io.format")
@@ -156,9 +155,9 @@ def test_the_voxels_that_are_there_are_counted(tmp_path):
 def test_no_flipped_bit_of_a_gzipped_file_changes_anything_silently(tmp_path):
     path = saved(tmp_path / "a.nii.gz", noise())
     whole, before = path.read_bytes(), nifti.read(path)
-    rng = random.Random(2)
+    some = np.random.default_rng(2).integers(0, len(whole) * 8, 200)
     refusals = 0
-    for bit in [*range(80), *rng.choices(range(len(whole) * 8), k=200)]:
+    for bit in [*range(80), *some.tolist()]:
         damaged = bytearray(whole)
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
@@ -191,11 +190,10 @@ def test_every_mutated_header_byte_is_refused_or_read_without_harm(tmp_path):
             path.write_bytes(damaged)
             try:
                 volume = nifti.read(path)
-            except InputError as error:
-                assert error.path == str(path)
-            else:
-                assert volume.array.size == 60
-                assert np.isfinite(volume.array).all()
+            except InputError:
+                continue
+            assert volume.array.size == 60
+            assert np.isfinite(volume.array).all()
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])

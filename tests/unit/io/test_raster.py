@@ -60,7 +60,7 @@ def test_exif_rotation_is_applied_to_image_and_mask(tmp_path, name, orientation)
     exif[274] = orientation
     path = saved(tmp_path / name, MASK, exif=exif)
     with Image.open(path) as image:
-        # Pillow turns a TIFF when it loads it, the others when asked
+        image.load()  # which turns a TIFF; the others are turned when asked
         expected = np.asarray(image if name == "a.tif" else ImageOps.exif_transpose(image))
     assert expected.shape == ((13, 9) if orientation > 4 else (9, 13))
     assert np.array_equal(raster.read(path).array[0, ..., 0], expected)
