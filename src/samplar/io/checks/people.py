@@ -27,11 +27,9 @@ def subject_findings(found: Survey) -> list[Finding]:
         problem = f"nobody knows which of the {len(found.cases)} images are of one person"
         fix = "Say so beside any score: pool and test may share people"
         return [note("subjects.unknown", problem, fix=fix, file=index)]
-    if all(case.subject == case.id for case in found.cases):
-        problem = f"each of the {len(found.cases)} cases counts as a subject of its own"
-        fix = f"Add {INDEX} with file and subject if a person has several images"
-        return [note("subjects.by_file", problem, fix=fix)]
-    return []
+    problem = f"each of the {len(found.cases)} cases counts as a subject of its own"
+    fix = f"Add {INDEX} with file and subject if a person has several images"
+    return [note("subjects.by_file", problem, fix=fix)]
 
 
 def split_findings(found: Survey, cases: Sequence[CaseFacts], split: Path) -> list[Finding]:
