@@ -94,7 +94,7 @@ def _x_tick(value: float, scale: _Scale) -> Html:
     return _text(f"{value:g}", x=scale.x(value), y=HEIGHT - BOTTOM + 16, anchor="middle")
 
 
-def _text(text: str, *, x: float, y: float, anchor: str) -> Html:
+def _text(text: str, *, x: int | float, y: int | float, anchor: str) -> Html:
     return element("text", text, attributes={"x": x, "y": round(y, 1), "text-anchor": anchor})
 
 

@@ -32,8 +32,8 @@ def run_facts(data: ReportData) -> Html:
 def _cost(resources: Resources) -> list[tuple[str, str]]:
     facts = [
         ("Device", resources.device),
-        ("Training", duration(resources.fit_seconds)),
-        ("Prediction per case", duration(resources.predict_seconds_per_case)),
+        ("Training time", duration(resources.fit_seconds)),
+        ("Prediction time per case", duration(resources.predict_seconds_per_case)),
         ("Peak memory", size(resources.peak_memory_bytes)),
         ("Trained parameters", _thousands(resources.trainable_parameters)),
         ("Adapter", size(resources.adapter_bytes)),

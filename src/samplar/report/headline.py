@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from samplar.report.bars import method_bars
+from samplar.report.bars import Bar, bar_chart
 from samplar.report.data import MethodResult, ReportData
 from samplar.report.markup import Html, element
 from samplar.report.tables import metric_headers, number, subject_spread
+
+MOST_CLASSES = 10
 
 
 def headline(data: ReportData) -> Html:
@@ -27,10 +29,38 @@ def headline(data: ReportData) -> Html:
         )
     ]
     figures = element("div.figures", big, label, element("dl.stats", *smaller))
-    key = element("p.label", "Bars: mean DSC. Dots: subjects.")
-    bars = element("div.bars", method_bars(data.methods), key)
+    bars = element("div.bars", *_chart(data.methods))
     notes = [element("p.note", note) for note in (*verdict(data.methods), *data.notes)]
     return element("section.headline", element("div.split", figures, bars), *notes)
+
+
+def _chart(methods: Sequence[MethodResult]) -> tuple[Html, Html]:
+    """Draw the methods; with nothing to compare, the classes of the one there is."""
+    per_class = methods[0].evaluation.per_class
+    by_class = len(methods) == 1 and 1 < len(per_class) <= MOST_CLASSES
+    bars = _class_bars(methods[0]) if by_class else [_method_bar(method) for method in methods]
+    each = "class" if by_class else "method"
+    key = element("p.label", f"Mean DSC of each {each}; each dot is a subject.")
+    return bar_chart(bars, title=f"Mean DSC of each {each}"), key
+
+
+def _method_bar(method: MethodResult) -> Bar:
+    evaluation = method.evaluation
+    subjects = [subject.mean.dsc for subject in evaluation.per_subject.values()]
+    style = "baseline" if method.baseline else "method"
+    return Bar(method.name, evaluation.mean.dsc, _defined(subjects), style)
+
+
+def _class_bars(method: MethodResult) -> list[Bar]:
+    subjects = method.evaluation.per_subject.values()
+    return [
+        Bar(name, result.dsc, _defined(s.per_class[name].dsc for s in subjects), "method")
+        for name, result in method.evaluation.per_class.items()
+    ]
+
+
+def _defined(values: Iterable[float | None]) -> tuple[float, ...]:
+    return tuple(value for value in values if value is not None)
 
 
 def verdict(methods: Sequence[MethodResult]) -> list[str]:

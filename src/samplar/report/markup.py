@@ -7,6 +7,7 @@ import html
 import re
 from collections.abc import Mapping
 
+Value = str | int | float
 VOID = frozenset({"img", "meta", "br", "hr", "rect", "line", "circle", "path", "polyline"})
 
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -30,7 +31,7 @@ def escape(value: str) -> Html:
     return Html(html.escape(visible, quote=True))
 
 
-def element(tag: str, *children: str, attributes: Mapping[str, str | float] | None = None) -> Html:
+def element(tag: str, *children: str, attributes: Mapping[str, Value] | None = None) -> Html:
     """Write one element; children that are not `Html` are escaped.
 
     Args:
@@ -39,7 +40,7 @@ def element(tag: str, *children: str, attributes: Mapping[str, str | float] | No
         attributes: further attributes; the values are escaped.
     """
     name, *classes = tag.split(".")
-    pairs: dict[str, str | float] = {"class": " ".join(classes)} if classes else {}
+    pairs: dict[str, Value] = {"class": " ".join(classes)} if classes else {}
     pairs |= attributes or {}
     opening = " ".join([name, *(f'{key}="{escape(str(value))}"' for key, value in pairs.items())])
     if name in VOID:
@@ -55,4 +56,4 @@ def join(parts: list[Html]) -> Html:
 def image(png: bytes, *, alt: str) -> Html:
     """Show a PNG that the page carries inside itself."""
     source = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-    return element("img", attributes={"src": source, "alt": alt, "loading": "lazy"})
+    return element("img", attributes={"src": source, "alt": alt})

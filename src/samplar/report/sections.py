@@ -9,7 +9,7 @@ from samplar.io.overlay import colour_of
 from samplar.report.blocks import fold, section, table_html
 from samplar.report.charts import Line, line_chart
 from samplar.report.data import MethodResult, Picture, ReportData, SlicePicture
-from samplar.report.markup import Html, element, image
+from samplar.report.markup import Html, Value, element, image
 from samplar.report.tables import Table, left_out_table, number, score_table, subject_table
 from samplar.report.training_log import TrainingRow, finite, smoothed
 
@@ -20,7 +20,7 @@ PROTOCOLS = {
     " a false positive scores a perfect 100.",
 }
 NOTHING = Html("")
-SWATCH: dict[str, str | float] = {"viewBox": "0 0 12 12", "aria-hidden": "true"}
+SWATCH: dict[str, Value] = {"viewBox": "0 0 12 12", "aria-hidden": "true"}
 
 
 def scores(data: ReportData) -> Html:
@@ -81,7 +81,7 @@ def _legend(names: Sequence[str]) -> Html:
     entries = []
     for index, name in enumerate(names, start=1):
         fill = "#{:02x}{:02x}{:02x}".format(*colour_of(index))
-        box: dict[str, str | float] = {"width": 12, "height": 12, "rx": 3, "fill": fill}
+        box: dict[str, Value] = {"width": 12, "height": 12, "rx": 3, "fill": fill}
         swatch = element("svg.swatch", element("rect", attributes=box), attributes=SWATCH)
         entries.append(element("li", swatch, name))
     return element("ul.legend", *entries)
