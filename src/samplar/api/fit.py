@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from samplar.api.manifest import resources, versions
+from samplar.api.report import write_report
 from samplar.config.base import build
 from samplar.config.fit import FitConfig
 from samplar.exemplars.manifest import write_manifest
 from samplar.io.dataset import read_dataset
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.registry import load_method
-from samplar.prediction.adapter import describe, save_adapter
+from samplar.prediction.adapter import TENSORS, describe, save_adapter
 from samplar.sam.device import chosen_device
 from samplar.sam.precision import chosen_precision
 from samplar.sam.weights import find_card, load_sam
@@ -26,11 +29,21 @@ from samplar.training.run import RunFolder, open_run, run_digest
 
 @dataclass(frozen=True)
 class Fitted:
-    """A finished fit: its folder, the seconds each part took, and what trained."""
+    """A finished fit.
+
+    Args:
+        run: its folder.
+        page: its report.
+        preparing: seconds until the exemplars and the model were ready.
+        adapting: seconds of synthesis, frozen encoder and training.
+        cost: time, memory and sizes, as in the report.
+    """
 
     run: RunFolder
-    seconds: dict[str, float]
-    trained_parameters: int
+    page: Path
+    preparing: float
+    adapting: float
+    cost: dict[str, Any]
 
 
 def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fitted:
@@ -68,9 +81,11 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     )
     ready = time.monotonic()
     adapt(model, exemplars, config, run, precision=precision, digest=digest, told=told)
-    seconds = {"preparing": ready - start, "adapting": time.monotonic() - ready}
-    save_adapter(
-        run.adapter, model, describe(config, weights, exemplars, view=view, precision=precision)
-    )
-    trained = sum(p.numel() for p in model.trained().values())
-    return Fitted(run, {k: round(v, 2) for k, v in seconds.items()}, trained)
+    fields = describe(config, weights, exemplars, view=view, precision=precision)
+    save_adapter(run.adapter, model, fields)
+    end = time.monotonic()
+    size = (run.adapter / TENSORS).stat().st_size
+    cost = resources(model, seconds=end - start, adapter_bytes=size)
+    run.write_manifest({"versions": versions(), "resources": cost, "run": digest})
+    page = write_report(run, dataset)
+    return Fitted(run, page, preparing=ready - start, adapting=end - ready, cost=cost)

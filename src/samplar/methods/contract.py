@@ -4,7 +4,7 @@
     class Config(Strict)                               its settings
     def attach(sam, config, classes)                   put trainable modules at named sites
     def remember(sam, config, exemplars)               tensors a training-free method keeps
-    def logits(sam, config, batch, memory)             (b, classes + 1, h, w); default: SAM's decoder
+    def logits(sam, config, batch, memory)             (b, k + 1, h, w); default: SAM's decoder
     def loss(config)                                   a `LossConfig`; default: CE + 0.8 Dice
 
 Everything else is derived: what trains, the adapter file, its size, the frozen prefix, the row in

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Integer
 
+from samplar.config.training import Precision
 from samplar.errors import InputError, SamplarError
 from samplar.io.case import Case
 from samplar.io.formats import label_name, read_image, write_labels, write_probabilities
@@ -28,10 +29,10 @@ class Options:
         probabilities: also write softmax probabilities, (k + 1, x, y, z) float16.
         largest: keep only the largest connected part of each class.
         strict: stop at the first case that fails.
-        precision: fp32 or bf16, already decided.
+        precision: fp32, bf16, or auto for the one the adapter was made in.
     """
 
-    precision: str
+    precision: Precision = "auto"
     probabilities: bool = False
     largest: bool = False
     strict: bool = False

@@ -57,7 +57,7 @@ class Resources(Strict):
 
 
 class ReportData(Strict):
-    """One report. The first of `methods` is the one it is about.
+    """One report. The first of `methods` is the one it is about; none is a run not yet scored.
 
     Args:
         dataset: the name of the data set.
@@ -75,7 +75,7 @@ class ReportData(Strict):
 
     dataset: str
     created: str
-    methods: tuple[MethodResult, ...] = Field(min_length=1)
+    methods: tuple[MethodResult, ...] = ()
     training: tuple[TrainingRow, ...] = ()
     slices: tuple[SlicePicture, ...] = ()
     exemplars: tuple[Picture, ...] = ()

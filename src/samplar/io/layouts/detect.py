@@ -89,3 +89,9 @@ def _unrecognised(root: Path) -> InputError:
 
 def _is_data_set(folder: Path) -> bool:
     return nnunet.recognise(folder) or flat.recognise(folder)
+
+
+def is_dataset(root: Path) -> bool:
+    """Say whether a path is a data set folder, rather than an image or a folder of images."""
+    described = (root / "dataset.json").is_file()
+    return root.is_dir() and (described or _is_data_set(root) or npz.recognise(root))
