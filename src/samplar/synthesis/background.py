@@ -73,18 +73,12 @@ def _continued(image: Tensor, known: Tensor, *, fallback: Tensor) -> Tensor:
         filled = interpolate(filled, size=value.shape[-2:], mode="bilinear", align_corners=False)
         share = weight.clamp(max=1)
         filled = share * value / weight.clamp(min=1e-6) + (1 - share) * filled
-    return _smoothed(filled[0], known)
+    return filled[0]
 
 
 def _halved(plane: Tensor) -> Tensor:
     odd = plane.shape[-1] % 2
     return avg_pool2d(pad(plane, (0, odd, 0, odd)), 2) * 4
-
-
-def _smoothed(filled: Tensor, known: Tensor) -> Tensor:
-    """Take the steps out of the coarse levels without washing out the edge of the hole."""
-    soft = torch.from_numpy(gaussian_filter(filled.cpu().numpy(), (0, 2.0, 2.0)))
-    return torch.where(known, filled, soft.to(filled.device))
 
 
 def _grain(image: Tensor, ring: Tensor, *, seed: int) -> Tensor:

@@ -168,13 +168,17 @@ def test_inversion_can_be_asked_for():
 
 
 def test_strength_scales_every_amount():
-    def rotations(strength):
+    def amounts(strength):
         config = SynthesisConfig(strength=strength, mix=only(whole=1))
-        return [draw.warp.affine.rotation for draw in draws(config, n=100)]
+        made = draws(config, n=100)
+        bends = [draw.warp.elastic.amplitude for draw in made if draw.warp.elastic]
+        rotations = [draw.warp.affine.rotation for draw in made]
+        gammas = [math.log(draw.look.gamma) for draw in made]
+        return bends + rotations + gammas + [draw.look.noise for draw in made]
 
-    standard = rotations("standard")
-    assert rotations("light") == pytest.approx([0.5 * angle for angle in standard])
-    assert rotations("strong") == pytest.approx([1.5 * angle for angle in standard])
+    standard = amounts("standard")
+    assert amounts("light") == pytest.approx([0.5 * amount for amount in standard])
+    assert amounts("strong") == pytest.approx([1.5 * amount for amount in standard])
 
 
 def test_how_a_draw_is_finished_is_recorded_in_it():

@@ -208,12 +208,17 @@ def test_a_hard_paste_in_place_gives_back_every_organ(phantom):
 def test_a_soft_paste_is_the_stated_blend(single):
     image, labels = np.full((32, 32), 0.2), np.zeros((32, 32))
     image[8:24, 8:24], labels[8:24, 8:24] = 0.8, 1
-    draw = Draw(exemplar=0, background="own", moves=(Move(classes=(1,)),), mask_blur=1.0)
-    row = make(single(image, labels), classes=1).render([draw]).images[0, 0, 16].numpy()
+    source, donor = single(image, labels), single(np.full((32, 32), 0.5), labels * 0)
+    samples = Samples(
+        *(torch.cat([getattr(s, part) for s in (source, donor)])
+          for part in ("images", "labels", "valid"))
+    )  # fmt: skip
+    draw = Draw(exemplar=0, background="cross", donor=1, moves=(Move(classes=(1,)),))
+    row = make(samples, classes=1).render([draw]).images[0, 0, 16].numpy()
     bell = np.exp(-0.5 * np.arange(-3, 4) ** 2)
     share = np.convolve(np.repeat([0.0, 1.0, 0.0], [8, 16, 8]), bell / bell.sum(), "same")
-    # what is cut out beyond the mask is the exemplar itself; the painted background is 0.2
-    expected = share * image[16] + (1 - share) * 0.2
+    # beyond the mask the cut-out shows its own surroundings
+    expected = share * image[16] + (1 - share) * 0.5
     assert np.abs(row - expected).max() < 1e-5
     assert row[16] == np.float32(0.8)
 
@@ -302,6 +307,23 @@ def test_a_class_the_exemplar_lacks_is_not_pasted(phantom):
     samples = phantom(count=1, classes=2)
     draw = Draw(exemplar=0, background="own", moves=(Move(classes=(3,)), Move(classes=(1, 3))))
     assert set(make(samples).render([draw]).labels.unique().tolist()) == {0, 1}
+
+
+def test_contrast_turns_about_the_mean_of_what_is_behind(single):
+    blank = np.zeros((16, 16))
+    dark, bright = single(blank + 0.3, blank), single(blank + 0.6, blank)
+    samples = Samples(
+        *(torch.cat([getattr(s, part) for s in (dark, bright)])
+          for part in ("images", "labels", "valid"))
+    )  # fmt: skip
+    look = Look(contrast=1.5)
+    draws = [
+        Draw(exemplar=0, look=look),
+        Draw(exemplar=1, look=look),
+        Draw(exemplar=0, background="cross_clean", donor=1, look=look),
+    ]
+    values = make(samples).render(draws).images.mean(dim=(1, 2, 3))
+    assert values.tolist() == pytest.approx([0.3, 0.6, 0.6])
 
 
 def test_reflected_borders_change_the_image_only(phantom):
