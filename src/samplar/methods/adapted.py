@@ -52,7 +52,7 @@ class AdaptedSam(nn.Module):
             x = step(x)
         return x
 
-    def embed(self, prefix: Float[Tensor, "b c i j"]) -> Float[Tensor, "b d i j"]:
+    def embed(self, prefix: Float[Tensor, "b c i j"]) -> Float[Tensor, "b d u v"]:
         """Run the rest of the encoder on what `prefix` returned."""
         x = prefix
         for _, step in self._steps[self.prefix_steps :]:

@@ -71,7 +71,7 @@ class TwoWayBlock(nn.Module):
         tokens: Float[Tensor, "b n d"],
         image: Float[Tensor, "b m d"],
         token_pe: Float[Tensor, "b n d"],
-        image_pe: Float[Tensor, "b m d"],
+        image_pe: Float[Tensor, "#b m d"],
     ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b m d"]]:
         """Return updated tokens and image."""
         if self.first:  # the first block replaces the tokens and adds no position
@@ -102,7 +102,7 @@ class TwoWayTransformer(nn.Module):
     def forward(
         self,
         image: Float[Tensor, "b m d"],
-        image_pe: Float[Tensor, "b m d"],
+        image_pe: Float[Tensor, "#b m d"],
         tokens: Float[Tensor, "b n d"],
     ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b m d"]]:
         """Return tokens and image after all blocks."""
