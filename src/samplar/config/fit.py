@@ -45,7 +45,7 @@ class FitConfig(Strict):
     method: str = "cheap-lunch"
     method_config: dict[str, Any] = Field(default_factory=dict)
     weights: str = "lite-medsam"
-    size: int = Field(default=128, ge=32, le=2048, multiple_of=16)
+    size: int = Field(default=128, ge=32, le=2048, multiple_of=8)
     """Side of the square frame in which SAM sees a slice, in pixels."""
     plane: Literal["auto", "axial", "coronal", "sagittal"] = "auto"
     intensity: str = "auto"

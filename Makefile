@@ -1,0 +1,34 @@
+# Two commands are enough for a newcomer: `make demo` and `make test`. Each makes its own environment.
+PYTHON ?= python3
+DEV := .venv
+DEMO := .venv-demo
+INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint docs clean
+
+demo: $(DEMO)/installed  ## fetch weights and the ICBM152 brain, label 4 slices, segment the other 185
+	$(DEMO)/bin/samplar demo -o demo-run
+
+test: $(DEV)/installed lint  ## everything CI runs
+	$(DEV)/bin/python -m pytest -n 2 --cov --cov-report=term
+lint: $(DEV)/installed
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
+
+docs: $(DEV)/installed  ## run the snippets of docs/ and check its links
+	$(DEV)/bin/python -m pytest tests/docs
+
+$(DEV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DEV)
+	$(DEV)/bin/python $(INSTALL) -e '.[dev]'
+	touch $@
+
+$(DEMO)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/python $(INSTALL) .
+	touch $@
+
+clean:
+	rm -rf $(DEV) $(DEMO) demo-run build dist .coverage* .mypy_cache .pytest_cache .ruff_cache
