@@ -22,7 +22,8 @@ from samplar.sam.device import chosen_device
 from samplar.sam.precision import chosen_precision
 from samplar.sam.weights import find_card, load_sam
 from samplar.training.embed import embedder
-from samplar.training.fit import Told, adapt
+from samplar.training.estimate import Estimate, estimate_fit
+from samplar.training.fit import Told, adapt, pool_size
 from samplar.training.prepare import choose_view, pick_exemplars
 from samplar.training.run import RunFolder, open_run, run_digest
 
@@ -37,6 +38,7 @@ class Fitted:
         preparing: seconds until the exemplars and the model were ready.
         adapting: seconds of synthesis, frozen encoder and training.
         cost: time, memory and sizes, as in the report.
+        estimate: what was expected before it started; None for methods that do not train.
     """
 
     run: RunFolder
@@ -44,6 +46,7 @@ class Fitted:
     preparing: float
     adapting: float
     cost: dict[str, Any]
+    estimate: Estimate | None
 
 
 def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fitted:
@@ -69,16 +72,27 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     )
     sam = load_sam(config.weights, device=device)
     view = choose_view(dataset, config)
-    embed = embedder(sam, dataset, size=config.size, precision=precision, on_case=told.step)
+    embed = embedder(
+        sam,
+        dataset,
+        size=config.size,
+        precision=precision,
+        on_stage=told.stage,
+        on_case=told.step,
+    )
     exemplars, manifest = pick_exemplars(dataset, view, config, embed=embed)
-    write_manifest(run.path / "exemplars.yaml", manifest)
-    run.write_config(config)
     torch.manual_seed(config.seed)  # of the first values of what a method adds
     model = AdaptedSam(sam, method, settings, len(dataset.labels))
     weights = find_card(config.weights)
     digest = run_digest(
         config, exemplars=exemplars.digest, weights=weights.sha256, precision=precision
     )
+    run.claim(digest)
+    write_manifest(run.path / "exemplars.yaml", manifest)
+    run.write_config(config)
+    estimate = _estimate(model, config, exemplars=len(exemplars), precision=precision)
+    if estimate is not None:
+        told.note(estimate.line())
     ready = time.monotonic()
     adapt(model, exemplars, config, run, precision=precision, digest=digest, told=told)
     fields = describe(config, weights, exemplars, view=view, precision=precision)
@@ -88,4 +102,15 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     cost = resources(model, seconds=end - start, adapter_bytes=size)
     run.write_manifest({"versions": versions(), "resources": cost, "run": digest})
     page = write_report(run, dataset)
-    return Fitted(run, page, preparing=ready - start, adapting=end - ready, cost=cost)
+    return Fitted(run, page, ready - start, end - ready, cost, estimate)
+
+
+def _estimate(
+    model: AdaptedSam, config: FitConfig, *, exemplars: int, precision: str
+) -> Estimate | None:
+    if not model.method.card.trains:
+        return None
+    images = pool_size(config, exemplars)
+    return estimate_fit(
+        model, config.training, images=images, size=config.size, precision=precision
+    )

@@ -82,14 +82,19 @@ def newest_checkpoint(folder: Path, *, run: str) -> tuple[Checkpoint | None, lis
             skipped.append(f"{path.name} is damaged ({error}) and was passed over")
             continue
         if checkpoint.run != run:
-            raise InputError(
-                "the checkpoints here were made with other settings, exemplars or weights",
-                fix="Resume with the settings in config.yaml, or choose another output folder",
-                code="resume.other_run",
-                path=folder,
-            )
+            raise other_run(folder)
         return checkpoint, skipped
     return None, skipped
+
+
+def other_run(folder: Path) -> InputError:
+    """Return the refusal to go on in a folder that belongs to another run."""
+    return InputError(
+        "what is here was made with other settings, exemplars or weights",
+        fix="Resume with the settings in config.yaml, or choose another output folder",
+        code="resume.other_run",
+        path=folder,
+    )
 
 
 def _read(path: Path) -> Checkpoint:

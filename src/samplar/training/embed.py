@@ -21,11 +21,18 @@ CELLS = 4
 
 
 def embedder(
-    sam: Sam, dataset: Dataset, *, size: int, precision: str, on_case: Callable[[int, None], None]
+    sam: Sam,
+    dataset: Dataset,
+    *,
+    size: int,
+    precision: str,
+    on_stage: Callable[[str, int], None],
+    on_case: Callable[[int, None], None],
 ) -> Callable[[list[Candidate], View], np.ndarray]:
     """Return the function that embeds candidates, for whoever needs it."""
 
     def embed(candidates: list[Candidate], view: View) -> np.ndarray:
+        on_stage("looking at the candidates", len({c.case for c in candidates}))
         return embed_candidates(
             sam, dataset, candidates, view, size=size, precision=precision, on_case=on_case
         )
@@ -48,7 +55,6 @@ def embed_candidates(
     rows: dict[tuple[str, int], np.ndarray] = {}
     cases = [case for case in dataset.labelled if any(c.case == case.id for c in candidates)]
     for number, case in enumerate(cases):
-        on_case(number, None)
         wanted = [c.slice for c in candidates if c.case == case.id]
         slices = view.slices(read_image(case.images))[wanted]
         for start in range(0, len(wanted), BATCH):
@@ -58,4 +64,5 @@ def embed_candidates(
             pooled = F.adaptive_avg_pool2d(embedding.float(), CELLS).flatten(1)
             unit = F.normalize(pooled, dim=1).cpu().numpy()
             rows |= {(case.id, n): u for n, u in zip(wanted[start:], unit, strict=False)}
+        on_case(number + 1, None)
     return np.stack([rows[c.case, c.slice] for c in candidates])

@@ -31,26 +31,39 @@ class Estimate:
         """Both together."""
         return self.pool + self.training
 
+    def line(self) -> str:
+        """Say it in one line."""
+        minutes, seconds = divmod(round(self.seconds), 60)
+        time_text = f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
+        return f"estimate: about {time_text} and {self.memory:.1f} GiB of memory"
+
 
 def estimate_fit(
-    model: AdaptedSam, config: TrainingConfig, *, size: int, precision: str
+    model: AdaptedSam, config: TrainingConfig, *, images: int, size: int, precision: str
 ) -> Estimate:
     """Run the frozen prefix and a training step on a few made-up images, twice, and scale up.
 
     The model is left as it was: no step is taken and gradients are dropped.
+
+    Args:
+        model: a method that trains, on the device it will train on.
+        config: how long it trains.
+        images: how many the pool will hold.
+        size: side of the frame in pixels.
+        precision: fp32 or bf16.
     """
     device = model.sam.device
     count = min(TASTE, config.batch)
-    images = torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0)).to(device)
+    taste = torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0)).to(device)
     labels = torch.zeros(count, size, size, dtype=torch.uint8, device=device)
     seconds = [0.0, 0.0]
     for _ in range(2):  # the first round pays for warming up, the second is what lasts
-        seconds = list(_taste(model, images, labels, precision))
+        seconds = list(_taste(model, taste, labels, precision))
     model.zero_grad(set_to_none=True)
-    rows = config.pool * _row_bytes(model, images[:1], precision)
-    kept = min(rows, config.memory * GIB) + config.pool * size * size * 14
+    rows = images * _row_bytes(model, taste[:1], precision)
+    kept = min(rows, config.memory * GIB) + images * size * size * 14
     return Estimate(
-        pool=seconds[0] / count * config.pool,
+        pool=seconds[0] / count * images,
         training=seconds[1] / count * config.batch * config.iterations,
         memory=(_peak_bytes() + kept) / GIB,
     )

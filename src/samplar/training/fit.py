@@ -70,20 +70,22 @@ def adapt(
         on_image=lambda done: told.step(done, None),
     )
     told.stage("training", training.iterations)
-    train(
-        model,
-        pool,
-        TrainingRun(
-            config=training,
-            precision=precision,
-            seed=config.seed,
-            folder=run.path,
-            digest=digest,
-            on_step=told.step,
-            on_note=told.note,
-        ),
-    )
-    pool.prefixes.close()
+    try:
+        train(
+            model,
+            pool,
+            TrainingRun(
+                config=training,
+                precision=precision,
+                seed=config.seed,
+                folder=run.path,
+                digest=digest,
+                on_step=told.step,
+                on_note=told.note,
+            ),
+        )
+    finally:
+        pool.prefixes.close()
 
 
 def pool_size(config: FitConfig, exemplars: int) -> int:

@@ -40,7 +40,8 @@ class TrainingRun:
         seed: of the order of the batches.
         folder: where checkpoints and metrics.jsonl go.
         digest: of all that decides the result, so that only the same run is resumed.
-        on_step: told the iterations done and the latest loss.
+        on_step: told the iterations done and the latest loss; a KeyboardInterrupt that it raises
+            is let through once the state is saved.
         on_note: told what the user should know, such as a damaged checkpoint passed over.
     """
 
@@ -80,7 +81,11 @@ def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
             _update(optimizer, loss, rate, config.clip)
             value, seconds = round(loss.item(), 6), round(time.monotonic() - start, 3)
             journal.write({"step": step + 1, "loss": value, "lr": rate, "seconds": seconds})
-            run.on_step(step + 1, value)
+            try:
+                run.on_step(step + 1, value)
+            except KeyboardInterrupt:
+                _save(model, optimizer, run, step + 1)
+                raise
             if (step + 1) % config.checkpoint_every == 0 and step + 1 < config.iterations:
                 _save(model, optimizer, run, step + 1)
 

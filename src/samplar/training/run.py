@@ -15,6 +15,7 @@ from samplar.config.fit import FitConfig
 from samplar.errors import UsageError
 from samplar.io.atomic import ensure_writable, write_bytes
 from samplar.synthesis.draw import Draw
+from samplar.training.checkpoint import other_run
 
 CONFIG = "config.yaml"
 MANIFEST = "manifest.json"
@@ -43,6 +44,20 @@ class RunFolder:
         text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
         write_bytes(self.path / CONFIG, text.encode())
 
+    def claim(self, digest: str) -> None:
+        """Note which run this folder belongs to, before anything of it is written.
+
+        Raises:
+            InputError: `resume.other_run` when it belongs to other settings or exemplars; nothing
+                has been touched then.
+        """
+        path = self.path / MANIFEST
+        known = self.read_manifest().get("run") if path.exists() else None
+        if known is None:
+            self.write_manifest({"run": digest})
+        elif known != digest:
+            raise other_run(self.path)
+
     def write_manifest(self, content: Mapping[str, Any]) -> None:
         """Write what was used and what came out: versions, digests, times, memory."""
         write_bytes(self.path / MANIFEST, (json.dumps(content, indent=1) + "\n").encode())
@@ -65,7 +80,7 @@ def open_run(path: Path, *, resume: bool) -> RunFolder:
         OutputError: `output.not_writable`.
     """
     ensure_writable(path)
-    if (path / CONFIG).exists() and not resume:
+    if not resume and any((path / name).exists() for name in (CONFIG, MANIFEST)):
         raise UsageError(
             "this folder already holds a run",
             fix="Add --resume to go on with it, or choose another output folder",
