@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
 if TYPE_CHECKING:
+    from samplar.methods.adapted import AdaptedSam
     from samplar.sam.model import Sam
     from samplar.synthesis.samples import Samples
+    from samplar.training.loop import TrainingRun
+    from samplar.training.pool import Pool
 
 # Before any of these is imported: their shapes in annotations become checks.
 install_import_hook(
@@ -46,24 +49,124 @@ def phantom_arrays(
     labels = np.zeros((count, height, width), dtype=np.uint8)
     for n in range(count):
         for index in range(1, classes + 1):
-            row = height * chance.uniform(0.35, 0.65)
+            row = height * chance.uniform(0.4, 0.6)
             column = width * (index - 0.5 + chance.uniform(-0.1, 0.1)) / classes
-            inside = np.hypot((rows - row) / height, (columns - column) / width) < 0.32 / classes
+            across = (columns - column) / width * classes
+            inside = np.hypot((rows - row) / height, across) < 0.35
             images[n][inside] += 0.2 + 0.7 * index / classes
             labels[n][inside] = index
     return np.repeat(images[:, None], 3, axis=1).clip(0, 1).astype(np.float32), labels
 
 
 @pytest.fixture
-def phantoms() -> Callable[..., Samples]:
-    """Return a maker of seeded square phantoms with discs of two classes, as training samples."""
+def arrays() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """Return a maker of seeded slices (n, 3, h, w) and labels (n, h, w) of any size."""
+
+    def make(
+        count: int = 2, *, height: int = 32, width: int = 32, classes: int = 2, seed: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return phantom_arrays(count=count, height=height, width=width, classes=classes, seed=seed)
+
+    return make
+
+
+@pytest.fixture
+def phantoms(arrays: Callable[..., tuple[np.ndarray, np.ndarray]]) -> Callable[..., Samples]:
+    """Return a maker of the same phantoms as square training samples, nothing of them padding."""
     import torch
 
     from samplar.synthesis.samples import Samples
 
-    def make(count: int = 2, *, size: int = 64, classes: int = 2, seed: int = 0) -> Samples:
-        arrays = phantom_arrays(count=count, height=size, width=size, classes=classes, seed=seed)
-        images, labels = (torch.from_numpy(a) for a in arrays)
+    def make(count: int = 2, *, size: int = 32, classes: int = 2, seed: int = 0) -> Samples:
+        made = arrays(count, height=size, width=size, classes=classes, seed=seed)
+        images, labels = (torch.from_numpy(a) for a in made)
         return Samples(images, labels, torch.ones_like(labels, dtype=torch.bool))
 
     return make
+
+
+@pytest.fixture
+def adapted() -> Callable[..., AdaptedSam]:
+    """Return a maker of a method on the `tiny` weights, seeded as `samplar fit` does it."""
+    import torch
+
+    from samplar.config.base import build
+    from samplar.methods.adapted import AdaptedSam
+    from samplar.methods.registry import load_method
+    from samplar.sam.weights import load_sam
+
+    def make(name: str, *, classes: int = 2, seed: int = 0, **config: Any) -> AdaptedSam:
+        method = load_method(name)
+        sam = load_sam("tiny")
+        torch.manual_seed(seed)
+        return AdaptedSam(sam, method, build(method.config, config), classes)
+
+    return make
+
+
+@pytest.fixture
+def pooled(tmp_path: Path) -> Callable[..., Pool]:
+    """Return a maker of a pool that holds the samples themselves, in order."""
+    from samplar.config.synthesis import SynthesisConfig
+    from samplar.synthesis.draw import Draw
+    from samplar.synthesis.synthesizer import Synthesizer
+    from samplar.training.pool import fill_pool
+
+    def make(model: AdaptedSam, samples: Samples, *, precision: str = "fp32") -> Pool:
+        return fill_pool(
+            model,
+            Synthesizer(samples, classes=model.classes, config=SynthesisConfig.off()),
+            [Draw(exemplar=n) for n in range(len(samples))],
+            precision=precision,
+            memory=0.1,
+            folder=tmp_path,
+            on_image=lambda done: None,
+        )
+
+    return make
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Callable[..., TrainingRun]:
+    """Return a maker of a training run whose settings a test can set one by one."""
+    from samplar.config.training import TrainingConfig
+    from samplar.training.loop import TrainingRun
+
+    def make(
+        *,
+        folder: Path | None = None,
+        seed: int = 0,
+        digest: str = "this run",
+        on_step: Callable[[int, float], None] = lambda step, loss: None,
+        on_note: Callable[[str], None] = lambda note: None,
+        **config: Any,
+    ) -> TrainingRun:
+        settings = {"iterations": 5, "batch": 2, "lr": 1e-3, "warmup": 0, **config}
+        return TrainingRun(
+            config=TrainingConfig(**settings),
+            precision="fp32",
+            seed=seed,
+            folder=tmp_path if folder is None else folder,
+            digest=digest,
+            on_step=on_step,
+            on_note=on_note,
+        )
+
+    return make
+
+
+@pytest.fixture
+def taught(
+    pooled: Callable[..., Pool], running: Callable[..., TrainingRun]
+) -> Callable[..., AdaptedSam]:
+    """Return a function that trains a model on samples, or lets it remember them."""
+    from samplar.training.loop import train
+
+    def teach(model: AdaptedSam, samples: Samples, **config: Any) -> AdaptedSam:
+        if model.method.card.trains:
+            train(model, pooled(model, samples), running(**config))
+        else:
+            model.remember(samples.images, samples.labels)
+        return model
+
+    return teach

@@ -76,7 +76,9 @@ class AdaptedSam(nn.Module):
     def remember(self, images: Tensor, labels: Tensor) -> None:
         """Let a training-free method keep what it needs of the exemplars."""
         batch = Batch(images, self.embed(self.prefix(images)), labels, self.classes)
-        self.memory = self.method.remember(self.sam, self.config, batch)
+        kept = self.method.remember(self.sam, self.config, batch)
+        # As a saved adapter will have it: the memory layout decides the last bit of a product.
+        self.memory = {name: tensor.contiguous() for name, tensor in kept.items()}
 
     def adapter_state(self) -> dict[str, Tensor]:
         """Return everything that is not the base weights: trained tensors and memory."""

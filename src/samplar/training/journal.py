@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 
 class Journal:
@@ -23,7 +22,7 @@ class Journal:
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Journal:
         return self
 
     def __exit__(

@@ -1,0 +1,303 @@
+"""What every registered method must do, found by the registry alone."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from samplar.config.base import build
+from samplar.errors import UsageError
+from samplar.methods.lora import LoraLinear, remove_lora
+from samplar.methods.registry import cards, load_method
+from samplar.prediction.adapter import load_adapter, save_adapter
+from samplar.prediction.slices import predict_slices
+from samplar.sam.seeded import digest_of
+from samplar.sam.weights import WEIGHTS, load_sam
+from samplar.training.losses import segmentation_loss
+
+CARDS = cards()
+TRAINED = [name for name, card in CARDS.items() if card.trains]
+ORACLES = [name for name, card in CARDS.items() if card.oracle]
+LEARNT = [name for name, card in CARDS.items() if not card.oracle]
+
+NEW_BY_DESIGN = "sam.mask_decoder.iou_prediction_head."
+"""The quality head has one output per mask token; no loss reaches it, so it is new and frozen."""
+
+PLACES = {
+    "image_encoder.": "encoder",
+    "mask_decoder.": "decoder",
+    "prompt_encoder.no_mask_embed.": "decoder",
+    "prompt_encoder.": "prompt",
+}
+"""What a card's `plugs_in` must say for parameters of this name to train; first match counts."""
+
+
+def run(model, samples):
+    return model(model.prefix(samples.images), samples.images, samples.labels)
+
+
+def gradients(model, samples):
+    logits = run(model, samples)
+    segmentation_loss(logits, samples.labels, model.loss, valid=samples.valid).backward()
+    return {name: p.grad for name, p in model.sam.named_parameters() if p.grad is not None}
+
+
+def has_lora(model):
+    return any(isinstance(module, LoraLinear) for module in model.modules())
+
+
+def card_fields(name, samples):
+    return {
+        "samplar": "0",
+        "method": name,
+        "method_config": {},
+        "weights": "tiny",
+        "weights_sha256": WEIGHTS["tiny"].sha256,
+        "class_names": ("left", "right"),
+        "class_values": (1, 2),
+        "size": samples.side,
+        "plane": "axial",
+        "intensity": {"kind": "range", "low": 0, "high": 1},
+        "channels": None,
+        "precision": "fp32",
+        "seed": 0,
+        "exemplars": [],
+        "exemplars_digest": "",
+    }
+
+
+def test_there_are_methods_to_test():
+    assert {"cheap-lunch", "samed", "samed-s", "decoder-only", "zero-shot"} <= set(CARDS)
+    assert {name for name, card in CARDS.items() if card.trivial} == {
+        "copy-nearest",
+        "linear-probe",
+    }
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_attaching_leaves_the_embedding_of_sam_unchanged(name, adapted, phantoms, tiny_sam):
+    images = phantoms().images
+    model = adapted(name)
+    with torch.no_grad():
+        found, expected = model.embed(model.prefix(images)), tiny_sam.encode(images)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_low_rank_paths_change_no_logit_until_they_have_learnt(name, adapted, phantoms, taught):
+    samples, model = phantoms(), adapted(name)
+    bare = copy.deepcopy(model)
+    remove_lora(bare.sam, merge=False)
+    torch.testing.assert_close(run(model, samples), run(bare, samples), rtol=0, atol=1e-6)
+    if has_lora(model):
+        taught(model, samples, lr=1e-2)
+        bare = copy.deepcopy(model)
+        remove_lora(bare.sam, merge=False)
+        assert (run(model, samples) - run(bare, samples)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_base_weights_are_bit_identical_after_five_steps(name, adapted, phantoms, taught, tiny_sam):
+    model = taught(adapted(name, classes=3), phantoms(classes=3))  # four mask tokens, as in SAM
+    base = tiny_sam.state_dict()
+    kept = {
+        name.replace(".base.", "."): tensor
+        for name, tensor in model.sam.state_dict().items()
+        if name not in model.trained() and not f"sam.{name}".startswith(NEW_BY_DESIGN)
+    }
+    assert set(kept) <= set(base)
+    assert set(base) - set(kept) <= set(model.trained()) | {
+        name for name in base if f"sam.{name}".startswith(NEW_BY_DESIGN)
+    }
+    changed = [name for name, tensor in kept.items() if not torch.equal(tensor, base[name])]
+    assert changed == []
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_everything_that_trains_moves_and_only_where_the_card_says(name, adapted, phantoms, taught):
+    model = adapted(name)
+    before = {key: p.detach().clone() for key, p in model.trained().items()}
+    taught(model, phantoms())
+    still = [key for key, p in model.trained().items() if torch.equal(p, before[key])]
+    assert still == []
+    declared = CARDS[name].plugs_in.replace(",", " ").split()
+    places = {next(PLACES[p] for p in PLACES if key.startswith(p)) for key in before}
+    assert places <= set(declared)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_every_trained_tensor_gets_a_gradient_and_no_other_does(name, adapted, phantoms, taught):
+    samples = phantoms()
+    model = taught(adapted(name), samples, lr=1e-2)
+    model.zero_grad(set_to_none=True)
+    found = gradients(model, samples)
+    assert set(found) == set(model.trained())
+    # A softmax does not see what is added to every key alike.
+    blind = {key for key in found if key.endswith("k_proj.bias")}
+    dead = [key for key, gradient in found.items() if not gradient.any() and key not in blind]
+    assert dead == []
+
+
+@pytest.mark.parametrize("name", CARDS)
+@pytest.mark.parametrize("shape", [(1, 1, 37, 53), (3, 2, 91, 20), (1, 3, 1, 7), (2, 1, 200, 130)])
+def test_slices_of_any_size_come_back_finite_on_their_own_pixels(
+    name, shape, adapted, phantoms, taught
+):
+    model = taught(adapted(name), phantoms(), iterations=1)
+    chance = np.random.default_rng(0)
+    images = chance.random(shape, dtype=np.float32)
+    truth = chance.integers(0, 3, (shape[0], *shape[2:])).astype(np.uint8)
+    (logits,) = predict_slices(model, images, size=32, precision="fp32", truth=truth)
+    assert logits.shape == (shape[0], 3, *shape[2:])
+    assert torch.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("shown", ["one class", "background only", "nothing labelled"])
+def test_batches_of_one_without_some_class_have_finite_gradients(name, shown, adapted, phantoms):
+    samples, model = phantoms(1), adapted(name)
+    samples.labels[samples.labels == 2] = 0
+    if shown != "one class":
+        samples.labels.fill_(0 if shown == "background only" else 255)
+    assert all(torch.isfinite(gradient).all() for gradient in gradients(model, samples).values())
+
+
+@pytest.mark.parametrize("classes", [1, 7])
+@pytest.mark.parametrize("name", CARDS)
+def test_any_number_of_classes(name, classes, adapted, phantoms, taught):
+    samples = phantoms(classes=classes)
+    model = taught(adapted(name, classes=classes), samples, iterations=1)
+    logits = run(model, samples)
+    assert logits.shape[:2] == (2, classes + 1)
+    assert torch.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_saved_adapter_gives_the_same_logits_bit_for_bit(
+    name, adapted, phantoms, taught, tmp_path
+):
+    samples, others = phantoms(), phantoms(seed=1)
+    model = taught(adapted(name), samples)
+    save_adapter(tmp_path / "adapter", model, card_fields(name, samples))
+    loaded = load_adapter(tmp_path / "adapter")
+    with torch.no_grad():
+        assert torch.equal(run(loaded, others), run(model, others))
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_adapters_on_two_copies_do_not_interact(name, adapted, phantoms, taught):
+    samples = phantoms()
+    one = adapted(name)
+    two = copy.deepcopy(one)
+    before = digest_of(two.sam.state_dict())
+    expected = run(two, samples)
+    taught(one, samples)
+    assert digest_of(two.sam.state_dict()) == before
+    assert torch.equal(run(two, samples), expected)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_one_seed_gives_one_adapter(name, adapted, phantoms, taught, tmp_path):
+    states = [
+        digest_of(taught(adapted(name), phantoms(), folder=folder(tmp_path, n)).adapter_state())
+        for n in range(2)
+    ]
+    assert states[0] == states[1]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_another_seed_gives_another_adapter(name, adapted, phantoms, taught, tmp_path):
+    states = [
+        digest_of(
+            taught(
+                adapted(name, seed=n), phantoms(4), seed=n, folder=folder(tmp_path, n)
+            ).adapter_state()
+        )
+        for n in range(2)
+    ]
+    assert states[0] != states[1]
+
+
+def folder(parent, number):
+    path = parent / str(number)
+    path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_images_of_a_batch_do_not_see_each_other(name, adapted, phantoms, taught):
+    samples = phantoms(4)
+    model = taught(adapted(name), samples)
+    turned = torch.tensor([2, 0, 3, 1])
+    shuffled = type(samples)(*(t[turned] for t in vars(samples).values()))
+    alone = type(samples)(*(t[2:3] for t in vars(samples).values()))
+    with torch.no_grad():
+        whole = run(model, samples)
+        torch.testing.assert_close(run(model, shuffled), whole[turned], rtol=0, atol=1e-5)
+        torch.testing.assert_close(run(model, alone), whole[2:3], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_an_unknown_setting_is_refused_with_the_nearest_name(name):
+    config = load_method(name).config
+    for field in config.model_fields:
+        wrong = field[:-1] + "_"
+        with pytest.raises(UsageError, match=f"{wrong} is not a setting, did you mean {field}?"):
+            build(config, {wrong: 1})
+    with pytest.raises(UsageError, match="zzz is not a setting"):
+        build(config, {"zzz": 1})
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_oracles_refuse_images_without_labels(name, adapted, phantoms):
+    model, images = adapted(name), phantoms().images
+    with pytest.raises(UsageError) as caught:
+        model(model.prefix(images), images)
+    assert caught.value.code == "methods.oracle"
+
+
+@pytest.mark.parametrize("name", LEARNT)
+def test_other_methods_do_not_look_at_the_labels(name, adapted, phantoms, taught):
+    samples = phantoms()
+    model = taught(adapted(name), samples)
+    with torch.no_grad():
+        blind = model(model.prefix(samples.images), samples.images)
+        assert torch.equal(blind, run(model, samples))
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_detaching_restores_the_encoder_bit_for_bit(name, adapted, phantoms, taught, tiny_sam):
+    model = taught(adapted(name), phantoms())
+    remove_lora(model.sam, merge=False)
+    assert digest_of(model.sam.image_encoder.state_dict()) == digest_of(
+        tiny_sam.image_encoder.state_dict()
+    )
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_merging_computes_the_same_with_plain_layers(name, adapted, phantoms, taught):
+    samples = phantoms()
+    model = taught(adapted(name), samples, lr=1e-2)
+    with torch.no_grad():
+        before = run(model, samples)
+        remove_lora(model.sam, merge=True)
+        torch.testing.assert_close(run(model, samples), before, rtol=0, atol=1e-5)
+    assert not has_lora(model)
+    assert set(model.sam.image_encoder.state_dict()) == set(
+        load_sam("tiny").image_encoder.state_dict()
+    )
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_overfits_one_phantom(name, adapted, phantoms, taught):
+    samples = phantoms(1)
+    model = taught(adapted(name), samples, iterations=180, batch=1, lr=1e-2)
+    with torch.no_grad():
+        found = run(model, samples).argmax(dim=1)
+    for index in (1, 2):
+        mine, true = found == index, samples.labels == index
+        dice = 2 * (mine & true).sum() / (mine.sum() + true.sum())
+        assert dice >= 0.95
