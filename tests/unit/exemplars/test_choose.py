@@ -101,8 +101,8 @@ def diverse(candidates, k, points, seed=0):
     )
 
 
-def test_diverse_goes_to_the_far_corners():
-    points = [[0, 0], [0.1, 0], [10, 0], [10, 0.1], [0, 10], [0.1, 10]]
+def test_diverse_takes_one_of_each_kind():
+    points = [[1, 0, 0], [1, 0.1, 0], [0, 1, 0], [0, 1, 0.1], [0, 0, 1], [0.1, 0, 1]]
     for seed in range(10):
         chosen = diverse(slices(*[("a", 1)] * 6), 3, points, seed)
         assert sorted(number // 2 for number in chosen) == [0, 1, 2]
@@ -120,9 +120,26 @@ def test_diverse_covers_what_it_can_when_k_is_too_small():
     assert diverse(rows, 1, [[0.0], [1], [9]]) == [1]
 
 
-def test_diverse_leaves_out_empty_slices_but_takes_their_embeddings_into_account():
+def test_diverse_leaves_out_empty_slices():
     rows = slices(("a", 0), ("a", 1), ("a", 1), ("a", 1))
-    assert sorted(diverse(rows, 2, [[99], [0], [1], [9]])) in ([1, 3], [2, 3])
+    chosen = diverse(rows, 2, [[9, 9], [1, 0], [1, 0.1], [0, 1]])
+    assert sorted(chosen) in ([1, 3], [2, 3])
+
+
+def test_diverse_prefers_the_typical_slice_to_the_outlier():
+    crowd = [[1, 0.01 * n] for n in range(7)]
+    assert diverse(slices(*[("a", 1)] * 8), 1, [*crowd, [-1, 0]]) != [7]
+
+
+def test_diverse_takes_new_subjects_first():
+    rows = slices(("a", 1), ("a", 1), ("a", 1), ("b", 1))
+    assert 3 in diverse(rows, 2, [[1, 0], [0, 1], [1, 1], [1, 0]])
+
+
+def test_diverse_draws_differ_by_seed():
+    points = np.random.default_rng(0).normal(size=(40, 3))
+    chosen = {tuple(diverse(MANY, 2, points, seed)) for seed in range(6)}
+    assert len(chosen) > 1
 
 
 @pytest.mark.parametrize("points", [None, np.zeros(40), np.zeros((39, 2))])
