@@ -1,0 +1,49 @@
+"""The entry point: `samplar VERB ...`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from samplar.cli import (
+    check,
+    demo,
+    doctor,
+    evaluate,
+    exemplars,
+    fit,
+    methods,
+    predict,
+    report,
+    signals,
+    synth,
+    weights,
+)
+
+HELP = """SAM from a few exemplars: label a handful of slices, get the whole data set segmented.
+
+Not a medical device; for research only.
+"""
+
+VERBS = (demo, check, exemplars, synth, fit, predict, evaluate, report, methods, weights, doctor)
+"""In the order of `samplar --help`."""
+
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich help takes longer to load than all the rest
+)
+for module in VERBS:
+    module.register(app)
+
+
+def run() -> None:
+    """Run the command line and leave with its exit status."""
+    signals.install()
+    for stream in (sys.stdout, sys.stderr):
+        # A file name that the locale cannot write must not turn a result into an error.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    app()

@@ -1,0 +1,38 @@
+"""`samplar methods`: what can be put on a SAM."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from samplar.cli.screen import Screen
+from samplar.cli.verb import verb
+
+Weights = Annotated[
+    str | None, typer.Option("--weights", "-W", help="Count what trains on these base weights.")
+]
+Classes = Annotated[int, typer.Option(min=1, max=64, help="Foreground classes to count for.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    verb(app, "methods")(methods)
+
+
+def methods(screen: Screen, *, weights: Weights = None, classes: Classes = 1) -> None:
+    """List the methods that can be put on a SAM."""
+    from samplar.api.methods import list_methods
+
+    rows = list_methods(weights=weights, classes=classes)
+    screen.result(rows, "\n\n".join(map(_entry, rows)))
+
+
+def _entry(row: dict[str, Any]) -> str:
+    count = row["trainable_parameters"]
+    trained = "" if count is None else f"\n  trains {count:,} numbers"
+    return (
+        f"{row['name']}: {row['title']}\n  {row['paper']}\n"
+        f"  plugs into {row['plugs_in']}; prompts {row['prompts']}; "
+        f"licence {row['licence_note']}{trained}"
+    )
