@@ -13,18 +13,20 @@ def chosen_device(wanted: str) -> torch.device:
     Raises:
         UsageError: `device.absent` for a device this machine does not have: never another instead.
     """
+    there = _here()
     if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind = wanted.partition(":")[0]
-    there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if kind not in there or not there[kind]:
+        return torch.device("cuda" if "cuda" in there else "cpu")
+    if wanted not in there:
         raise UsageError(
             f"the device {wanted!r} is not on this machine",
-            fix=f"Use one of: auto, {', '.join(name for name, found in there.items() if found)}",
+            fix=f"Use one of: auto, {', '.join(there)}",
             code="device.absent",
         )
     return torch.device(wanted)
+
+
+def _here() -> list[str]:
+    names = ["cpu"]
+    if torch.cuda.is_available():
+        names += ["cuda", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))]
+    return names + ["mps"] * torch.backends.mps.is_available()
