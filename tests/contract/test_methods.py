@@ -142,17 +142,15 @@ def test_every_trained_tensor_gets_a_gradient_and_no_other_does(name, adapted, p
 
 
 @pytest.mark.parametrize("name", CARDS)
-@pytest.mark.parametrize("shape", [(1, 1, 37, 53), (3, 2, 91, 20), (1, 3, 1, 7), (2, 1, 200, 130)])
-def test_slices_of_any_size_come_back_finite_on_their_own_pixels(
-    name, shape, adapted, phantoms, taught
-):
+def test_slices_of_any_size_come_back_finite_on_their_own_pixels(name, adapted, phantoms, taught):
     model = taught(adapted(name), phantoms(), iterations=1)
     chance = np.random.default_rng(0)
-    images = chance.random(shape, dtype=np.float32)
-    truth = chance.integers(0, 3, (shape[0], *shape[2:])).astype(np.uint8)
-    (logits,) = predict_slices(model, images, size=32, precision="fp32", truth=truth)
-    assert logits.shape == (shape[0], 3, *shape[2:])
-    assert torch.isfinite(logits).all()
+    for shape in [(1, 1, 37, 53), (3, 2, 91, 20), (1, 3, 1, 7), (2, 1, 200, 130)]:
+        images = chance.random(shape, dtype=np.float32)
+        truth = chance.integers(0, 3, (shape[0], *shape[2:])).astype(np.uint8)
+        (logits,) = predict_slices(model, images, size=32, precision="fp32", truth=truth)
+        assert logits.shape == (shape[0], 3, *shape[2:])
+        assert torch.isfinite(logits).all()
 
 
 @pytest.mark.parametrize("name", TRAINED)
