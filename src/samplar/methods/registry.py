@@ -10,11 +10,12 @@ import ast
 import importlib
 import importlib.util
 import os
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from samplar.config.base import nearest
+from samplar.config.base import Strict, nearest
 from samplar.errors import UsageError
 from samplar.methods import contract
 from samplar.methods.contract import Card, Method
@@ -49,7 +50,7 @@ def load_method(name: str) -> Method:
     module = _import(path)
     return Method(
         card=card,
-        config=module.Config,
+        config=getattr(module, "Config", Strict),
         attach=getattr(module, "attach", contract.attach_nothing),
         remember=getattr(module, "remember", contract.remember_nothing),
         logits=getattr(module, "logits", contract.decode_classes),
@@ -82,7 +83,10 @@ def _files() -> list[Path]:
 
 
 def _entry_file(module: str) -> Path:
-    spec = importlib.util.find_spec(module)
+    try:
+        spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # of the package that the module should be in
+        spec = None
     if spec is None or spec.origin is None:
         raise UsageError(
             f"the entry point {module!r} names no module that is installed",
@@ -93,8 +97,21 @@ def _entry_file(module: str) -> Path:
 
 
 def read_card(path: Path) -> Card | None:
-    """Read `card = Card(...)` from a file; None if it has none."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    """Read `card = Card(...)` from a file; None if it has none.
+
+    Raises:
+        UsageError: `methods.card`, for a file that is not Python or a card that is not literal.
+    """
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(
+            f"this file is not Python ({error})",
+            fix="Correct it, or move it out of the folder of methods",
+            code="methods.card",
+            path=path,
+        ) from error
+    for node in tree.body:
         if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["card"]:
             return _literal_card(node.value, path)
     return None
@@ -122,5 +139,6 @@ def _import(path: Path) -> ModuleType:
             "this file cannot be imported", fix="Give a .py file", code="methods.card", path=path
         )
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where pydantic looks up the names in annotations
     spec.loader.exec_module(module)
     return module
