@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from samplar.errors import WeightsError
+
+
+def test_the_prefix_keeps_no_graph_and_the_rest_does(adapted, phantoms):
+    model, images = adapted("samed", blocks="last:1"), phantoms().images
+    prefix = model.prefix(images)
+    assert not prefix.requires_grad
+    assert model.embed(prefix).requires_grad
+    assert model.prefix_steps == 7
+
+
+def test_a_method_that_adds_nothing_caches_the_whole_encoder(adapted, phantoms, tiny_sam):
+    model, images = adapted("copy-nearest"), phantoms().images
+    assert model.prefix_steps == len(tiny_sam.image_encoder.steps())
+    with torch.no_grad():
+        assert torch.equal(model.prefix(images), tiny_sam.encode(images))
+
+
+def test_the_state_is_what_trains_and_what_is_remembered(adapted, phantoms, taught):
+    trained = adapted("decoder-only")
+    assert set(trained.adapter_state()) == set(trained.trained())
+    remembering = taught(adapted("linear-probe"), phantoms())
+    assert set(remembering.adapter_state()) == {"memory.weight"}
+
+
+def test_loading_puts_every_tensor_in_its_place(adapted, phantoms, taught):
+    source, target = taught(adapted("samed-s"), phantoms()), adapted("samed-s", seed=9)
+    target.load_adapter_state(source.adapter_state(), path="here")
+    for name, tensor in source.adapter_state().items():
+        assert torch.equal(target.trained()[name], tensor)
+
+
+@pytest.mark.parametrize("trouble", ["missing", "extra", "shape"])
+def test_a_state_that_does_not_fit_is_refused_and_nothing_is_loaded(adapted, trouble):
+    model = adapted("decoder-only")
+    state = {name: torch.full_like(t, 5.0) for name, t in model.adapter_state().items()}
+    before = model.adapter_state()
+    before = {name: tensor.clone() for name, tensor in before.items()}
+    victim = "mask_decoder.iou_token.weight"
+    if trouble == "missing":
+        del state[victim]
+    elif trouble == "extra":
+        state["mask_decoder.iou_tokens"] = torch.zeros(1)
+    else:
+        state[victim] = torch.zeros(2, 32)
+    with pytest.raises(WeightsError) as caught:
+        model.load_adapter_state(state, path="adapter.safetensors")
+    assert caught.value.code == ("adapter.shape" if trouble == "shape" else "adapter.keys")
+    assert "iou_token" in caught.value.problem
+    assert all(torch.equal(t, before[name]) for name, t in model.adapter_state().items())
+
+
+def test_classes_of_another_number_do_not_fit(adapted):
+    with pytest.raises(WeightsError):
+        adapted("samed", classes=3).load_adapter_state(
+            adapted("samed", classes=2).adapter_state(), path="here"
+        )

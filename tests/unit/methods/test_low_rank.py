@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from samplar.errors import UsageError
+
+
+def sites(model):
+    return {name.partition(".a.")[0] for name in model.trained() if ".a." in name}
+
+
+@pytest.mark.parametrize("name", ["samed", "samed-s", "cheap-lunch"])
+def test_blocks_and_rank_decide_where_and_how_wide(adapted, name):
+    model = adapted(name, blocks="last:1", rank=7)
+    encoder = {site for site in sites(model) if site.startswith("image_encoder")}
+    assert encoder == {"image_encoder.layers.3.blocks.0.attn.qkv"}
+    tensors = [p for n, p in model.trained().items() if ".a." in n]
+    assert {p.shape[0] for p in tensors} == {7}
+    assert model.prefix_steps == 7
+    assert len({s for s in sites(adapted(name, blocks="all")) if "image_encoder" in s}) == 3
+
+
+def test_without_encoder_blocks_the_whole_encoder_is_frozen(adapted):
+    model = adapted("samed", blocks="none")
+    assert sites(model) == set()
+    assert model.prefix_steps == len(model.sam.image_encoder.steps())
+
+
+def test_samed_trains_the_transformer_and_samed_s_adapts_it(adapted):
+    whole, small = adapted("samed").trained(), adapted("samed-s").trained()
+    plain = "mask_decoder.transformer.layers.0.mlp.lin1.weight"
+    assert plain in whole
+    assert plain not in small
+    assert "mask_decoder.transformer.layers.0.self_attn.q_proj.a.q" in small
+    assert not any(".transformer." in n and ".a." in n for n in whole)
+    transformer = {n for n in small if ".transformer." in n}
+    assert all(".a." in n or ".b." in n for n in transformer)
+    assert len(transformer) == 14 * 2
+
+
+def test_cheap_lunch_places_lora_as_samed_s_does(adapted):
+    given = {"rank": 4, "blocks": "all"}
+    found = {n: p.shape for n, p in adapted("cheap-lunch", **given).trained().items()}
+    assert found == {n: p.shape for n, p in adapted("samed-s", **given).trained().items()}
+
+
+def test_the_loss_of_a_method_is_its_config(adapted):
+    model = adapted("cheap-lunch", loss={"ce": 0.3, "dice": 0.6})
+    assert (model.loss.ce, model.loss.dice) == (0.3, 0.6)
+    assert adapted("decoder-only", loss={"ce": 0.4}).loss.ce == 0.4
+    assert adapted("samed-s", loss={"dice": 0.4}).loss.dice == 0.4
+    assert adapted("samed").loss.absent == "count"
+
+
+def test_refuses_blocks_that_are_not_there(adapted):
+    with pytest.raises(UsageError, match="last:9"):
+        adapted("samed", blocks="last:9")
