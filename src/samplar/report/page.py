@@ -20,6 +20,10 @@ NOT_A_DEVICE = (
     "Research software. Not a medical device: not for diagnosis, treatment or any other clinical"
     " decision."
 )
+NOT_SCORED = (
+    "Not scored yet. `samplar predict` makes labels of test cases, and `samplar report` with"
+    " --predictions and --truth writes this page again with scores."
+)
 
 
 def render(data: ReportData) -> str:
@@ -28,8 +32,7 @@ def render(data: ReportData) -> str:
     body = element(
         "main",
         _header(data),
-        headline(data),
-        scores(data),
+        *((headline(data), scores(data)) if data.methods else _unscored(data)),
         slices(data),
         training(data),
         exemplars(data),
@@ -57,7 +60,7 @@ def _meta(data: ReportData, style: Html) -> list[Html]:
             "meta",
             attributes={"name": "viewport", "content": "width=device-width, initial-scale=1"},
         ),
-        element("title", f"{data.dataset}: {data.methods[0].name}"),
+        element("title", ": ".join([data.dataset, *(method.name for method in data.methods[:1])])),
     ]
 
 
@@ -66,13 +69,21 @@ def _style() -> Html:
 
 
 def _header(data: ReportData) -> Html:
-    facts = [element("li", fact) for fact in _facts(data.methods[0], data.created)]
+    names = [element("li", element("strong", method.name)) for method in data.methods[:1]]
+    told = _facts(data.methods[0], data.created) if data.methods else [data.created]
+    facts = [element("li", fact) for fact in told]
     return element(
         "header",
         element("p.eyebrow", "Samplar report"),
         element("h1", data.dataset),
-        element("ul.facts", element("li", element("strong", data.methods[0].name)), *facts),
+        element("ul.facts", *names, *facts),
     )
+
+
+def _unscored(data: ReportData) -> tuple[Html, ...]:
+    """Say that this run has no scores yet, in the place where they would be."""
+    notes = [element("p.note", note) for note in (NOT_SCORED, *data.notes)]
+    return (element("section.headline", *notes),)
 
 
 def _facts(method: MethodResult, created: str) -> list[str]:
