@@ -62,8 +62,9 @@ def predict(
 ) -> int:
     """Segment images, or the cases of a data set.
 
-    The labels are on the grid of their image. One bad case does not stop the others: it is listed in OUT/failures.jsonl, and the exit status
-    is 7. A case that comes alone, or any case with --strict, is refused at once.
+    The labels are on the grid of their image. One bad case does not stop the others: it is listed
+    in OUT/failures.jsonl, and the exit status is 7. A case that comes alone, or any case with
+    --strict, is refused at once.
     """
     from samplar.api.predict import find_inputs
     from samplar.api.predict import predict as predict_now
