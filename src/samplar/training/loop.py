@@ -77,8 +77,10 @@ def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
             rate = learning_rate(step, config)
             prefix, samples = pool.batch(batches[step])
             loss = _loss(model, prefix, samples, run.precision)
-            _guard(loss, step, pool, batches[step])
-            _update(optimizer, loss, rate, config.clip)
+            _guard("loss", loss, step, pool.exemplars_of(batches[step]))
+            norm = _gradients(optimizer, loss, config.clip)
+            _guard("gradient's norm", norm, step, pool.exemplars_of(batches[step]))
+            _update(optimizer, rate)
             value, seconds = round(loss.item(), 6), round(time.monotonic() - start, 3)
             journal.write({"step": step + 1, "loss": value, "lr": rate, "seconds": seconds})
             try:
@@ -121,24 +123,28 @@ def _on_grid(labels: Tensor, logits: Tensor) -> Tensor:
     return resized[:, 0].to(labels.dtype)
 
 
-def _guard(loss: Tensor, step: int, pool: Pool, rows: Tensor) -> None:
-    if bool(torch.isfinite(loss)):
+def _guard(what: str, value: Tensor, step: int, exemplars: list[int]) -> None:
+    if bool(torch.isfinite(value)):
         return
     raise ResourceError(
-        f"the loss is {loss.item()} at iteration {step + 1}, in a batch made from the exemplars "
-        f"{pool.exemplars_of(rows)}",
+        f"the {what} is {value.item()} at iteration {step + 1}, in a batch made from the exemplars "
+        f"{exemplars}",
         fix="Look at these exemplars with `samplar synth --preview`, or lower training.lr; "
         "the last checkpoint is kept",
         code="training.not_finite",
     )
 
 
-def _update(optimizer: torch.optim.AdamW, loss: Tensor, rate: float, clip: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+def _gradients(optimizer: torch.optim.AdamW, loss: Tensor, clip: float) -> Tensor:
+    """Compute and clip the gradients; return their norm before clipping."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], clip)
+    return nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], clip)
+
+
+def _update(optimizer: torch.optim.AdamW, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
     optimizer.step()
 
 
