@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+
+import torch
 
 from samplar.config.fit import FitConfig
 from samplar.exemplars.exemplar import ExemplarSet
 from samplar.methods.adapted import AdaptedSam
+from samplar.synthesis.samples import Samples
 from samplar.synthesis.synthesizer import Synthesizer
 from samplar.training.loop import TrainingRun, train
 from samplar.training.pool import fill_pool
@@ -56,10 +60,9 @@ def adapt(
     classes, training = len(exemplars.labels), config.training
     synthesizer = Synthesizer(samples, classes=classes, config=config.synthesis)
     chance = generator(config.seed, "synthesis")
-    count = pool_size(config, len(exemplars))
-    draws = synthesizer.draw(balanced_indices(samples.labels, classes, count, chance), chance)
+    draws = synthesizer.draw(starting_exemplars(samples, classes, config, chance), chance)
     run.write_draws(draws)
-    told.stage("synthesis and frozen encoder", count)
+    told.stage("synthesis and frozen encoder", len(draws))
     pool = fill_pool(
         model,
         synthesizer,
@@ -70,7 +73,7 @@ def adapt(
         on_image=lambda done: told.step(done, None),
     )
     told.stage("training", training.iterations)
-    try:
+    with closing(pool.prefixes):
         train(
             model,
             pool,
@@ -84,8 +87,16 @@ def adapt(
                 on_note=told.note,
             ),
         )
-    finally:
-        pool.prefixes.close()
+
+
+def starting_exemplars(
+    samples: Samples, classes: int, config: FitConfig, chance: torch.Generator
+) -> list[int]:
+    """Return the exemplar that each image of the pool starts from: without synthesis, each once."""
+    count = pool_size(config, len(samples))
+    if config.synthesis.factor == 0:
+        return list(range(count))
+    return balanced_indices(samples.labels, classes, count, chance)
 
 
 def pool_size(config: FitConfig, exemplars: int) -> int:
