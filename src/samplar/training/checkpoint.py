@@ -78,7 +78,7 @@ def newest_checkpoint(folder: Path, *, run: str) -> tuple[Checkpoint | None, lis
     for path in sorted(folder.glob("step-??????"), reverse=True):
         try:
             checkpoint = _read(path)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             skipped.append(f"{path.name} is damaged ({error}) and was passed over")
             continue
         if checkpoint.run != run:
