@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -43,7 +44,17 @@ for module in VERBS:
 def run() -> None:
     """Run the command line and leave with its exit status."""
     signals.install()
+    _wait_politely()
     for stream in (sys.stdout, sys.stderr):
         # A file name that the locale cannot write must not turn a result into an error.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     app()
+
+
+def _wait_politely() -> None:
+    """Let idle threads sleep instead of spin, unless the user decided; before torch is loaded.
+
+    torch's many short parallel sections spin at each end. Where other work shares the cores that
+    costs most of the time: 19 s instead of 1 s for four training steps on two busy cores.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
