@@ -95,7 +95,10 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
         told.note(estimate.line())
     ready = time.monotonic()
     adapt(model, exemplars, config, run, precision=precision, digest=digest, told=told)
-    fields = describe(config, weights, exemplars, view=view, precision=precision)
+    sequences = len(dataset.labelled[0].images)
+    fields = describe(
+        config, weights, exemplars, view=view, sequences=sequences, precision=precision
+    )
     save_adapter(run.adapter, model, fields)
     end = time.monotonic()
     size = (run.adapter / TENSORS).stat().st_size

@@ -38,7 +38,11 @@ class Predicted:
 
 
 def find_inputs(
-    paths: Sequence[Path], *, split: Path | None = None, subset: Subset | None = None
+    paths: Sequence[Path],
+    *,
+    split: Path | None = None,
+    subset: Subset | None = None,
+    sequences: int = 1,
 ) -> Inputs:
     """Find the cases in image files, folders of images, or one data set folder.
 
@@ -46,6 +50,7 @@ def find_inputs(
         paths: as given by the user.
         split: a JSON of subjects; only for a data set.
         subset: the side of the split; `test` if a split is given without it.
+        sequences: how many files make one image, as the adapter's card says.
 
     Raises:
         InputError: nothing there, or what the readers of data sets refuse.
@@ -61,7 +66,7 @@ def find_inputs(
             fix="Give the folder that holds images/ and labels/, or leave --split out",
             code="split.not_dataset",
         )
-    return Inputs(tuple(find_images(paths)), None)
+    return Inputs(tuple(find_images(paths, sequences=sequences)), None)
 
 
 def predict(

@@ -72,7 +72,7 @@ def predict(
     from samplar.prediction.predict import Options
 
     card = read_card(run)
-    found = find_inputs(inputs, split=split, subset=subset)
+    found = find_inputs(inputs, split=split, subset=subset, sequences=card.sequences)
     alone = len(found.cases) == 1
     options = Options(precision, probabilities, largest, strict or alone)
     with no_empty_folder(out), screen.progress() as progress:

@@ -59,6 +59,8 @@ class AdapterCard(Strict):
     plane: Plane
     intensity: IntensityRule
     channels: tuple[int, ...] | None
+    sequences: int = Field(default=1, ge=1)
+    """How many files make one image."""
     precision: Precision
     seed: int
     exemplars: tuple[ExemplarRecord, ...]
@@ -94,6 +96,7 @@ def describe(
     exemplars: ExemplarSet,
     *,
     view: View,
+    sequences: int,
     precision: str,
 ) -> dict[str, Any]:
     """Return the fields of the card of an adapter about to be saved."""
@@ -113,6 +116,7 @@ def describe(
         "plane": view.plane,
         "intensity": view.rule,
         "channels": view.channels,
+        "sequences": sequences,
         "precision": precision,
         "seed": config.seed,
         "exemplars": records,

@@ -97,6 +97,7 @@ def _predict_case(
     options: Options,
     truth: np.ndarray | None,
 ) -> tuple[Path, list[str]]:
+    _check_sequences(case, card)
     image = read_image(case.images)
     labels, probabilities = predict_volume(model, card, image, options=options, truth=truth)
     notes = list(image.notes)
@@ -109,6 +110,18 @@ def _predict_case(
     if probabilities is not None:
         write_probabilities(path, probabilities, image)
     return path, notes
+
+
+def _check_sequences(case: Case, card: AdapterCard) -> None:
+    if len(case.images) == card.sequences:
+        return
+    raise InputError(
+        f"{case.id} has {len(case.images)} files, and the adapter was made from images of "
+        f"{card.sequences}",
+        fix="Give the same sequences as for fit, named CASE_0000, CASE_0001, ...",
+        code="predict.sequences",
+        path=case.images[0],
+    )
 
 
 def predict_volume(
