@@ -170,3 +170,24 @@ def taught(
         return model
 
     return teach
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> Path:
+    """Write a data set of three subjects: volumes of 32 x 28 x 5 with two bright organs each."""
+    import nibabel
+
+    root = tmp_path / "discs"
+    for seed, case in enumerate(("ann", "bob", "cid")):
+        images, labels = phantom_arrays(count=5, height=28, width=32, classes=2, seed=seed)
+        labels[4] = 0  # the last slice shows nothing
+        for name, array in (("images", 200 * images[:, 0]), ("labels", labels)):
+            path = root / name / f"{case}.nii.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # rows to the back, columns to the left: as `Slicing` displays an axial slice
+            volume = np.transpose(array, (2, 1, 0)).astype(np.int16)
+            image = nibabel.Nifti1Image(volume, np.diag([-1.5, -1.5, 4.0, 1.0]))
+            image.header.set_xyzt_units("mm")
+            nibabel.save(image, path)
+    (root / "label_names.json").write_text('{"1": "left", "2": "right"}')
+    return root
