@@ -22,6 +22,7 @@ from samplar.io.documents import write_yaml_text
 from samplar.io.formats import read_image
 from samplar.io.partial import FILE_NAME
 from samplar.io.slicing import choose_plane, slicing_of
+from samplar.methods.registry import load_method
 from samplar.prediction.adapter import read_card
 from samplar.prediction.predict import Options
 from samplar.training.fit import Told
@@ -95,7 +96,8 @@ def demonstrate(
     for name in (METHOD, *BASELINES):
         told.note(f"{name}: fitting, predicting, scoring")
         values = {**settings, "dataset": parts.labelled, "exemplars": listing, "method": name}
-        config = fit_config(values, preset=preset)
+        fields = load_method(name).config.model_fields
+        config = fit_config(values, preset=preset, method_settings=fields)
         fit(config, _run(folder, name), told=told)
         evaluations[name] = _scored(folder, name, rest, config.device, told)
     run = RunFolder(_run(folder, METHOD))

@@ -10,6 +10,7 @@ from samplar.cli.screen import Screen
 from samplar.config.fit import PRESETS, FitConfig, fit_config, merged, setting
 from samplar.errors import InputError, UsageError
 from samplar.io.documents import read_yaml
+from samplar.methods.registry import load_method
 
 
 def fit_settings(
@@ -34,7 +35,12 @@ def fit_settings(
     values = merged(_read(config), {k: v for k, v in flags.items() if v is not None})
     for text in sets or ():
         values = merged(values, setting(text))
-    made = fit_config(values, preset=_preset(values.get("preset", "auto"), screen))
+    method = load_method(values.get("method", FitConfig.model_fields["method"].default))
+    made = fit_config(
+        values,
+        preset=_preset(values.get("preset", "auto"), screen),
+        method_settings=method.config.model_fields,
+    )
     places = {
         name: place.absolute()
         for name in ("dataset", "split", "exemplars")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,10 +17,19 @@ from samplar.errors import UsageError
 Preset = Literal["auto", "fast", "standard", "paper"]
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "fast": {"size": 128, "training": {"iterations": 150, "pool": 150}},
-    "standard": {"size": 128, "training": {"iterations": 300, "pool": 400}},
+    "fast": {
+        "size": 112,
+        "method_config": {"blocks": "none"},
+        "training": {"iterations": 200, "pool": 200, "batch": 8},
+    },
+    "standard": {
+        "size": 224,
+        "method_config": {"blocks": "none"},
+        "training": {"iterations": 300, "pool": 200, "batch": 4},
+    },
     "paper": {
         "size": 256,
+        "method_config": {"blocks": "all"},
         "training": {
             "iterations": 4000,
             "pool": 4000,
@@ -45,7 +55,7 @@ class FitConfig(Strict):
     method: str = "cheap-lunch"
     method_config: dict[str, Any] = Field(default_factory=dict)
     weights: str = "lite-medsam"
-    size: int = Field(default=128, ge=32, le=2048, multiple_of=8)
+    size: int = Field(default=224, ge=32, le=2048, multiple_of=8)
     """Side of the square frame in which SAM sees a slice, in pixels."""
     plane: Literal["auto", "axial", "coronal", "sagittal"] = "auto"
     intensity: str = "auto"
@@ -58,17 +68,23 @@ class FitConfig(Strict):
     device: str = "auto"
 
 
-def fit_config(values: dict[str, Any], *, preset: str) -> FitConfig:
+def fit_config(
+    values: dict[str, Any], *, preset: str, method_settings: Collection[str]
+) -> FitConfig:
     """Build the settings of a fit: the user's values over those of a preset.
 
     Args:
         values: what the user set, nested as the model is.
         preset: `fast`, `standard` or `paper`, already decided.
+        method_settings: the names the method's own settings have; a preset sets no others.
 
     Raises:
         UsageError: `config.invalid`, all problems in one line.
     """
-    return build(FitConfig, merged(PRESETS[preset], {**values, "preset": preset}))
+    under = dict(PRESETS[preset])
+    of_method = under.pop("method_config")
+    under["method_config"] = {k: v for k, v in of_method.items() if k in method_settings}
+    return build(FitConfig, merged(under, {**values, "preset": preset}))
 
 
 def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
