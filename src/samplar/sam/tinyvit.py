@@ -115,7 +115,11 @@ class Attention(nn.Module):
         qkv = self.qkv(self.norm(x)).view(batch, tokens, self.heads, -1)
         q, k, v = qkv.transpose(1, 2).chunk(3, dim=-1)
         bias = self.attention_biases[:, self.attention_bias_idxs].to(q.dtype)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None])
+        if torch.is_grad_enabled():  # the fused kernel takes more than twice as long backward
+            scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1) + bias
+            out = scores.softmax(dim=-1, dtype=q.dtype) @ v
+        else:
+            out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None])
         return self.proj(out.transpose(1, 2).reshape(batch, tokens, width))
 
 

@@ -137,3 +137,13 @@ def test_a_layer_without_merging_has_only_its_blocks():
         "blocks.0",
         "downsample",
     ]
+
+
+def test_attention_is_the_same_written_out_for_training_as_fused(tiny_sam):
+    attention = next(m for m in tiny_sam.image_encoder.modules() if isinstance(m, Attention))
+    tokens, width = attention.attention_bias_idxs.shape[0], attention.proj.out_features
+    x = randn(3, tokens, width)
+    written = attention(x)
+    assert written.requires_grad
+    with torch.no_grad():
+        torch.testing.assert_close(written.detach(), attention(x), rtol=1e-5, atol=1e-6)
