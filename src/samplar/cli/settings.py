@@ -35,7 +35,8 @@ def fit_settings(
     values = merged(_read(config), {k: v for k, v in flags.items() if v is not None})
     for text in sets or ():
         values = merged(values, setting(text))
-    method = load_method(values.get("method", FitConfig.model_fields["method"].default))
+    wanted = values.get("method", FitConfig.model_fields["method"].default)
+    method = load_method(str(wanted))
     made = fit_config(
         values,
         preset=_preset(values.get("preset", "auto"), screen),
