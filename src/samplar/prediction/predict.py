@@ -11,6 +11,7 @@ from jaxtyping import Float, Integer
 
 from samplar.config.training import Precision
 from samplar.errors import InputError, SamplarError
+from samplar.io.atomic import ensure_writable
 from samplar.io.case import Case
 from samplar.io.formats import label_name, read_image, write_labels, write_probabilities
 from samplar.io.slicing import slicing_of
@@ -19,6 +20,9 @@ from samplar.methods.adapted import AdaptedSam
 from samplar.prediction.adapter import AdapterCard
 from samplar.prediction.cleanup import keep_largest
 from samplar.prediction.slices import predict_slices
+
+PROBABILITIES = "probabilities"
+"""Folder beside the labels: a probability map has the name of the label map it belongs to."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,8 @@ def _predict_case(
     name = label_name(image, case.id, top=max(card.class_values))
     path = write_labels(out / name, values, image)
     if probabilities is not None:
-        write_probabilities(path, probabilities, image)
+        ensure_writable(out / PROBABILITIES)
+        write_probabilities(out / PROBABILITIES / path.name, probabilities, image)
     return path, notes
 
 
