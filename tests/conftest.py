@@ -58,7 +58,7 @@ def phantom_arrays(
     return np.repeat(images[:, None], 3, axis=1).clip(0, 1).astype(np.float32), labels
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def arrays() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
     """Return a maker of seeded slices (n, 3, h, w) and labels (n, h, w) of any size."""
 
@@ -70,7 +70,7 @@ def arrays() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def phantoms(arrays: Callable[..., tuple[np.ndarray, np.ndarray]]) -> Callable[..., Samples]:
     """Return a maker of the same phantoms as square training samples, nothing of them padding."""
     import torch
@@ -85,7 +85,7 @@ def phantoms(arrays: Callable[..., tuple[np.ndarray, np.ndarray]]) -> Callable[.
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def adapted() -> Callable[..., AdaptedSam]:
     """Return a maker of a method on the `tiny` weights, seeded as `samplar fit` does it."""
     import torch
@@ -104,8 +104,8 @@ def adapted() -> Callable[..., AdaptedSam]:
     return make
 
 
-@pytest.fixture
-def pooled(tmp_path: Path) -> Callable[..., Pool]:
+@pytest.fixture(scope="session")
+def pooled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pool]:
     """Return a maker of a pool that holds the samples themselves, in order."""
     from samplar.config.synthesis import SynthesisConfig
     from samplar.synthesis.draw import Draw
@@ -119,15 +119,15 @@ def pooled(tmp_path: Path) -> Callable[..., Pool]:
             [Draw(exemplar=n) for n in range(len(samples))],
             precision=precision,
             memory=0.1,
-            folder=tmp_path,
+            folder=tmp_path_factory.mktemp("pool"),
             on_image=lambda done: None,
         )
 
     return make
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Callable[..., TrainingRun]:
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TrainingRun]:
     """Return a maker of a training run whose settings a test can set one by one."""
     from samplar.config.training import TrainingConfig
     from samplar.training.loop import TrainingRun
@@ -146,7 +146,7 @@ def running(tmp_path: Path) -> Callable[..., TrainingRun]:
             config=TrainingConfig(**settings),
             precision="fp32",
             seed=seed,
-            folder=tmp_path if folder is None else folder,
+            folder=folder or tmp_path_factory.mktemp("run"),
             digest=digest,
             on_step=on_step,
             on_note=on_note,
@@ -155,7 +155,7 @@ def running(tmp_path: Path) -> Callable[..., TrainingRun]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def taught(
     pooled: Callable[..., Pool], running: Callable[..., TrainingRun]
 ) -> Callable[..., AdaptedSam]:

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from samplar.prediction.slices import BATCH, predict_slices
+from samplar.sam.frame import letterbox, unletterbox
+
+
+def predicted(model, images, **options):
+    return torch.cat(list(predict_slices(model, images, size=32, precision="fp32", **options)))
+
+
+def test_slices_come_back_in_order_and_in_batches(learnt, arrays):
+    images, _ = arrays(2 * BATCH + 3, height=40, width=28)
+    parts = list(predict_slices(learnt, images, size=32, precision="fp32"))
+    assert [len(p) for p in parts] == [BATCH, BATCH, 3]
+    for n in (0, BATCH, 2 * BATCH + 2):
+        alone = predicted(learnt, images[n : n + 1])[0]
+        torch.testing.assert_close(torch.cat(parts)[n], alone, rtol=0, atol=1e-4)
+
+
+def test_is_the_model_between_letterbox_and_back(learnt, arrays):
+    images, _ = arrays(2, height=40, width=28)
+    framed = letterbox(torch.from_numpy(images), 32)
+    with torch.no_grad():
+        expected = unletterbox(learnt(learnt.prefix(framed), framed), 32, (40, 28))
+    assert torch.equal(predicted(learnt, images), expected)
+
+
+def test_one_channel_counts_as_three_alike(learnt, arrays):
+    images, _ = arrays(2)
+    assert torch.equal(predicted(learnt, images[:, :1]), predicted(learnt, images))
+
+
+def test_the_model_finds_the_discs_it_has_learnt(learnt, arrays):
+    images, labels = arrays(4, seed=7)
+    found = predicted(learnt, images).argmax(1).numpy()
+    dice = 2 * ((found == labels) & (labels > 0)).sum() / ((found > 0).sum() + (labels > 0).sum())
+    assert dice > 0.7
+
+
+def test_truth_is_framed_like_the_image(adapted, arrays):
+    images, labels = arrays(2, height=24, width=40)
+    model = adapted("zero-shot")
+    seen = []
+    real = model.forward
+    model.forward = lambda p, i, t: seen.append((i, t)) or real(p, i, t)
+    predicted(model, images, truth=labels)
+    ((framed, truth),) = seen
+    assert truth.shape == (2, 32, 32)
+    inside = framed[:, 0] > 0.3
+    assert ((truth > 0) == inside).float().mean() > 0.97
+    assert np.array_equal(np.unique(truth.numpy()), [0, 1, 2])
+
+
+def test_no_gradients_are_kept(learnt, arrays):
+    assert not predicted(learnt, arrays(1)[0]).requires_grad
