@@ -87,7 +87,7 @@ def test_the_exit_statuses_are_those_of_the_source():
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("raise InputError('x', fix='y', code='io.new')", {("io.new", "3")}),
+        ("raise InputError('', code='io.new')", {("io.new", "3")}),
         (
             "raise UsageError('x', fix='y', code='a.b' if z else 'a.c')",
             {("a.b", "2"), ("a.c", "2")},
