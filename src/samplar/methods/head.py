@@ -25,6 +25,7 @@ def set_class_tokens(sam: Sam, classes: int, *, init: HeadInit) -> None:
     decoder = sam.mask_decoder
     token, network = decoder.mask_tokens, decoder.output_hypernetworks_mlps[0]
     decoder.set_mask_tokens(classes + 1)
+    decoder.iou_prediction_head.requires_grad_(False)  # no loss reaches it
     if init == "random":
         return
     spread = token.weight.detach().std()
@@ -38,7 +39,7 @@ def set_class_tokens(sam: Sam, classes: int, *, init: HeadInit) -> None:
 def train_decoder(sam: Sam, *, transformer: bool) -> None:
     """Make the prompt encoder and the decoder trainable, with or without the two-way transformer.
 
-    The quality head stays frozen: no loss reaches it.
+    The quality head stays frozen.
     """
     for module in (sam.prompt_encoder.no_mask_embed, sam.mask_decoder):
         module.requires_grad_(True)

@@ -44,6 +44,7 @@ def test_a_random_start_keeps_nothing_of_the_published_head(tiny_sam):
 @pytest.mark.parametrize("classes", [1, 9])
 def test_one_mask_per_class_and_background(tiny_sam, init, classes):
     set_class_tokens(tiny_sam, classes, init=init)
+    assert not any(p.requires_grad for p in tiny_sam.mask_decoder.iou_prediction_head.parameters())
     masks, quality = tiny_sam.decode(torch.zeros(2, 32, 8, 8))
     assert masks.shape == (2, classes + 1, 32, 32)
     assert quality.shape == (2, classes + 1)
