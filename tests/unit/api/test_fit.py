@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from samplar.api.fit import fit
+from samplar.config.fit import FitConfig
+from samplar.errors import InputError, UsageError, WeightsError
+from samplar.exemplars.manifest import read_manifest
+from samplar.prediction.adapter import load_adapter, read_card
+from samplar.sam.seeded import digest_of
+
+
+def adapter_digest(run):
+    return digest_of(load_adapter(run.path).adapter_state())
+
+
+def test_one_call_makes_a_whole_run_folder(config, silent, tmp_path):
+    notes = []
+    told = replace(silent, note=notes.append)
+    settings = config(method="samed-s", seed=3)
+    fitted = fit(settings, tmp_path / "run", told=told)
+    found = {path.name for path in (tmp_path / "run").iterdir()}
+    assert found >= {
+        "adapter",
+        "checkpoints",
+        "config.yaml",
+        "draws.jsonl",
+        "exemplars.yaml",
+        "manifest.json",
+        "metrics.jsonl",
+        "report.html",
+    }
+    assert any("estimate" in note for note in notes)
+    written = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
+    assert FitConfig.model_validate(written) == settings
+    card = read_card(tmp_path / "run")
+    assert (card.method, card.seed, card.class_names) == ("samed-s", 3, ("left", "right"))
+    picks = read_manifest(tmp_path / "run/exemplars.yaml").picks
+    assert [(e.case, e.slice) for e in card.exemplars] == picks
+    model = load_adapter(tmp_path / "run")
+    cost = fitted.run.read_manifest()["resources"]
+    assert cost["trainable_parameters"] == sum(p.numel() for p in model.trained().values())
+    assert cost["adapter_bytes"] == (fitted.run.adapter / "adapter.safetensors").stat().st_size
+    assert fitted.estimate is not None
+    assert fitted.preparing >= 0
+    assert fitted.adapting > 0
+
+
+def test_the_same_settings_give_the_same_adapter_and_another_seed_does_not(
+    config, silent, tmp_path
+):
+    digests = [
+        adapter_digest(fit(config(seed=seed), tmp_path / str(n), told=silent).run)
+        for n, seed in enumerate((1, 1, 2))
+    ]
+    assert digests[0] == digests[1] != digests[2]
+
+
+class StopError(Exception):
+    """What a test raises to end a run in the middle."""
+
+
+def test_a_stopped_run_goes_on_to_the_same_adapter(config, silent, tmp_path):
+    whole = fit(config(), tmp_path / "whole", told=silent)
+
+    def stop(done, loss):
+        if loss is not None and done == 3:
+            raise StopError
+
+    with pytest.raises(StopError):
+        fit(config(), tmp_path / "cut", told=replace(silent, step=stop))
+    notes = []
+    with pytest.raises(UsageError) as caught:
+        fit(config(), tmp_path / "cut", told=silent)
+    assert caught.value.code == "run.exists"
+    resumed = fit(config(), tmp_path / "cut", told=replace(silent, note=notes.append), resume=True)
+    assert "resumed after iteration 2" in notes
+    assert adapter_digest(resumed.run) == adapter_digest(whole.run)
+
+
+def test_other_settings_do_not_go_on_with_a_run(config, silent, tmp_path):
+    fit(config(), tmp_path / "run", told=silent)
+    before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
+    with pytest.raises(InputError) as caught:
+        fit(config(seed=9), tmp_path / "run", told=silent, resume=True)
+    assert caught.value.code == "resume.other_run"
+    assert {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"method": "samedd"}, "methods.unknown"),
+        ({"method": "samed", "method_config": {"rnk": 1}}, "config.invalid"),
+        ({"device": "cuda:99"}, "device.absent"),
+        ({"weights": "tinny"}, "weights.unknown"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    config, silent, tmp_path, settings, code
+):
+    with pytest.raises(UsageError) as caught:
+        fit(config(**settings), tmp_path / "run", told=silent)
+    assert caught.value.code == code
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_absent_weights_are_not_fetched(config, silent, tmp_path, monkeypatch):
+    monkeypatch.setenv("SAMPLAR_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(WeightsError) as caught:
+        fit(config(weights="lite-medsam"), tmp_path / "run", told=silent)
+    assert caught.value.code == "weights.absent"
+
+
+@pytest.mark.parametrize("method", ["copy-nearest", "linear-probe", "zero-shot"])
+def test_methods_without_training_are_fitted_too(config, silent, tmp_path, method):
+    fitted = fit(config(method=method), tmp_path / "run", told=silent)
+    assert fitted.estimate is None
+    assert not fitted.run.journal.exists()
+    assert load_adapter(tmp_path / "run").method.card.name == method
+
+
+def test_diverse_exemplars_are_chosen_by_embedding(config, silent, tmp_path):
+    stages = []
+    told = replace(silent, stage=lambda name, count: stages.append(name))
+    fit(config(strategy="diverse", method="copy-nearest"), tmp_path / "run", told=told)
+    assert stages[0] == "looking at the candidates"
+    assert read_manifest(tmp_path / "run/exemplars.yaml").strategy == "diverse"
