@@ -37,8 +37,19 @@ def build(model: type[M], values: dict[str, Any], *, path: str | None = None) ->
 def _describe(model: type[BaseModel], entry: Any) -> str:
     where = ".".join(str(part) for part in entry["loc"])
     if entry["type"] == "extra_forbidden":
-        return f"{where} is not a setting{nearest(where, model.model_fields)}"
+        return f"{where} is not a setting{nearest(where, _fields_at(model, entry['loc'][:-1]))}"
     return f"{where} = {entry['input']!r}: {entry['msg']}"
+
+
+def _fields_at(model: type[BaseModel], parts: Iterable[str | int]) -> Iterable[str]:
+    """Return the names of the settings in the table that `parts` leads to."""
+    for part in parts:
+        field = model.model_fields.get(str(part))
+        inner = None if field is None else field.annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return ()
+        model = inner
+    return model.model_fields
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
