@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-EVERY = 0.05
-"""Share of a stage after which a plain line is written."""
+LINES = 20
+"""At most so many plain lines a stage: one every 5 %."""
 
 SECONDS = 1.0
 """Least time between two plain lines, so that short stages do not fill a log."""
@@ -56,18 +56,18 @@ class PlainLines:
         """Begin a stage."""
         self.name, self.total = name, total
         self.start = self.told_at = self.clock()
-        self.told = 0.0
+        self.told = 0
 
     def step(self, done: int, loss: float | None = None) -> None:
         """Write a line if enough has happened since the last one, and at the end."""
-        share, now = done / max(self.total, 1), self.clock()
-        due = share - self.told >= EVERY and now - self.told_at >= SECONDS
-        if not (due or (done == self.total and self.told < 1)):
+        now, part = self.clock(), LINES * done // max(self.total, 1)
+        last = done == self.total
+        if part <= self.told or (now - self.told_at < SECONDS and not last):
             return
-        self.told, self.told_at = share, now
-        seconds = now - self.start
+        self.told, self.told_at = part, now
+        share, seconds = done / self.total, now - self.start
         left = seconds / share - seconds
-        when = f"{left:.0f} s left" if done < self.total else f"{seconds:.0f} s"
+        when = f"{left:.0f} s left" if not last else f"{seconds:.0f} s"
         shown = "" if loss is None else f", loss {loss:.3f}"
         self.write(f"{self.name}: {share:.0%}, {when}{shown}")
 

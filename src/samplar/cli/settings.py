@@ -88,8 +88,8 @@ def _read(path: Path | None) -> dict[str, Any]:
 
 
 def _preset(wanted: Any, screen: Screen) -> str:
-    if wanted in PRESETS:
-        return str(wanted)
+    if isinstance(wanted, str) and wanted in PRESETS:
+        return wanted
     if wanted != "auto":
         raise UsageError(
             f"preset = {wanted!r} is not known",
