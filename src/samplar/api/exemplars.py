@@ -79,7 +79,6 @@ def _embedder(
         return embedder(
             sam,
             dataset,
-            size=config.size,
             precision=precision,
             on_stage=told.stage,
             on_case=told.step,

@@ -75,7 +75,6 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     embed = embedder(
         sam,
         dataset,
-        size=config.size,
         precision=precision,
         on_stage=told.stage,
         on_case=told.step,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from samplar.cli.fetching import on_bytes, weights_ready
-from samplar.cli.options import DeviceOption, PresetOption, SeedOption, WeightsOption
+from samplar.cli.options import DeviceOption, SeedOption, WeightsOption
 from samplar.cli.outputs import no_empty_folder
 from samplar.cli.screen import Screen
 from samplar.cli.telling import telling
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from samplar.api.demo import Demonstration
 
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Folder to make.")]
+Preset = Annotated[
+    Literal["auto", "fast", "standard", "paper"],
+    typer.Option(help="How much to compute; fast takes minutes without a GPU."),
+]
 Source = Annotated[
     Path | None,
     typer.Option("--from", metavar="WHEEL", help="The nilearn wheel, for machines off line."),
@@ -33,7 +37,7 @@ def demo(
     screen: Screen,
     *,
     out: Out = Path("demo-run"),
-    preset: PresetOption = None,
+    preset: Preset = "fast",
     weights: WeightsOption = None,
     seed: SeedOption = None,
     device: DeviceOption = None,

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from samplar.cli.screen import Screen
-from samplar.config.fit import PRESETS, FitConfig, fit_config, merged, setting
+from samplar.config.base import merged
+from samplar.config.fit import PRESETS, FitConfig, fit_config, setting
 from samplar.errors import InputError, UsageError
 from samplar.io.documents import read_yaml
 from samplar.methods.registry import load_method

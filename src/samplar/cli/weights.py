@@ -40,7 +40,7 @@ def list_weights(screen: Screen) -> None:
 
 
 def fetch(screen: Screen, *, name: Name) -> None:
-    """Fetch base weights into the cache and check them; the only verb made to use the network."""
+    """Fetch base weights into the cache and check them; needs the network, once."""
     from samplar.sam.weights import fetch_weights
 
     with screen.progress() as progress:

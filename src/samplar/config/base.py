@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from samplar.errors import UsageError
 
@@ -17,6 +17,20 @@ class Strict(BaseModel):
     """Settings that refuse unknown keys and non-finite numbers, and never change once made."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_tables(cls, values: Any) -> Any:
+        """Put a table given in part over the default of its field, not over its class's default."""
+        if not isinstance(values, dict):
+            return values
+        defaults = {name: field.default for name, field in cls.model_fields.items()}
+        parts = {
+            name: merged(default.model_dump(), values[name])
+            for name, default in defaults.items()
+            if isinstance(default, BaseModel) and isinstance(values.get(name), dict)
+        }
+        return {**values, **parts}
 
 
 def build(model: type[M], values: dict[str, Any], *, path: str | None = None) -> M:
@@ -56,3 +70,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Return `, did you mean X?` for the closest known word, or nothing."""
     close = difflib.get_close_matches(word.rpartition(".")[2], list(known), n=1)
     return f", did you mean {close[0]}?" if close else ""
+
+
+def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return `under` with the values of `over` put on top, tables within tables."""
+    result = dict(under)
+    for key, value in over.items():
+        below = result.get(key)
+        both = isinstance(value, dict) and isinstance(below, dict)
+        result[key] = merged(dict(below or {}), value) if both else value
+    return result

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field
 
-from samplar.config.base import Strict, build
+from samplar.config.base import Strict, build, merged
 from samplar.config.synthesis import SynthesisConfig
 from samplar.config.training import TrainingConfig
 from samplar.errors import UsageError
@@ -85,16 +85,6 @@ def fit_config(
     of_method = under.pop("method_config")
     under["method_config"] = {k: v for k, v in of_method.items() if k in method_settings}
     return build(FitConfig, merged(under, {**values, "preset": preset}))
-
-
-def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Return `under` with the values of `over` put on top, tables within tables."""
-    result = dict(under)
-    for key, value in over.items():
-        below = result.get(key)
-        both = isinstance(value, dict) and isinstance(below, dict)
-        result[key] = merged(dict(below or {}), value) if both else value
-    return result
 
 
 def setting(text: str) -> dict[str, Any]:

@@ -19,12 +19,15 @@ from samplar.sam.precision import autocast
 BATCH = 8
 CELLS = 4
 
+SIZE = 112
+"""Side of the frame, whatever the fit uses: enough to tell slices apart, and the choice of
+exemplars does not change with the fit's own size."""
+
 
 def embedder(
     sam: Sam,
     dataset: Dataset,
     *,
-    size: int,
     precision: str,
     on_stage: Callable[[str, int], None],
     on_case: Callable[[int, None], None],
@@ -34,7 +37,7 @@ def embedder(
     def embed(candidates: list[Candidate], view: View) -> np.ndarray:
         on_stage("looking at the candidates", len({c.case for c in candidates}))
         return embed_candidates(
-            sam, dataset, candidates, view, size=size, precision=precision, on_case=on_case
+            sam, dataset, candidates, view, precision=precision, on_case=on_case
         )
 
     return embed
@@ -47,7 +50,6 @@ def embed_candidates(
     candidates: Sequence[Candidate],
     view: View,
     *,
-    size: int,
     precision: str,
     on_case: Callable[[int, None], None],
 ) -> np.ndarray:
@@ -60,7 +62,7 @@ def embed_candidates(
         for start in range(0, len(wanted), BATCH):
             part = torch.from_numpy(three_channels(slices[start : start + BATCH]))
             with autocast(precision, sam.device):
-                embedding = sam.encode(letterbox(part.to(sam.device), size))
+                embedding = sam.encode(letterbox(part.to(sam.device), SIZE))
             pooled = F.adaptive_avg_pool2d(embedding.float(), CELLS).flatten(1)
             unit = F.normalize(pooled, dim=1).cpu().numpy()
             rows |= {(case.id, n): u for n, u in zip(wanted[start:], unit, strict=False)}

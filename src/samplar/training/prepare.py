@@ -21,6 +21,10 @@ from samplar.io.view import View
 LOOKED_AT = 8
 """Images read to choose the plane and the intensity rule when those are not given."""
 
+EMBEDDED = 256
+"""Slices among which `diverse` chooses, at most: a random sample spread over the subjects, so that
+a large pool costs no more time than a small one."""
+
 Embed = Callable[[list[Candidate], View], np.ndarray]
 
 
@@ -51,7 +55,12 @@ def pick_exemplars(
     if config.exemplars is not None:
         return _listed(dataset, view, config.exemplars)
     found = list_candidates(dataset, plane=view.plane)
-    embeddings = embed(found, view) if config.strategy == "diverse" else None
+    embeddings = None
+    if config.strategy == "diverse":
+        shown = sum(1 for candidate in found if candidate.classes)
+        enough = max(config.k, min(EMBEDDED, shown))
+        found = choose(found, enough, strategy="random", seed=config.seed)
+        embeddings = embed(found, view)
     chosen = choose(
         found, config.k, strategy=config.strategy, seed=config.seed, embeddings=embeddings
     )

@@ -10,7 +10,7 @@ from samplar.io.formats import read_image
 from samplar.io.intensity import IntensityRule
 from samplar.io.view import View, three_channels
 from samplar.sam.frame import letterbox
-from samplar.training.embed import CELLS, embedder
+from samplar.training.embed import CELLS, SIZE, embedder
 
 VIEW = View("axial", IntensityRule(kind="window", low=0, high=200), None)
 
@@ -22,7 +22,6 @@ def embed(tiny_sam, volumes):
     function = embedder(
         tiny_sam,
         dataset,
-        size=32,
         precision="fp32",
         on_stage=lambda name, count: told.append(count),
         on_case=lambda done, loss: told.append(done),
@@ -54,9 +53,9 @@ def test_a_row_is_the_pooled_embedding_of_its_slice(embed, tiny_sam):
     candidate = list_candidates(dataset, plane="axial")[7]
     case = next(c for c in dataset.cases if c.id == candidate.case)
     piece = VIEW.slices(read_image(case.images))[candidate.slice]
-    image = letterbox(torch.from_numpy(three_channels(piece[None])), 32)
+    image = letterbox(torch.from_numpy(three_channels(piece[None])), SIZE)
     with torch.no_grad():
         embedding = tiny_sam.encode(image)[0]
-    cells = embedding.view(32, CELLS, 2, CELLS, 2).mean((2, 4)).flatten()
+    cells = embedding.view(32, CELLS, 7, CELLS, 7).mean((2, 4)).flatten()
     expected = (cells / cells.norm()).numpy()
     np.testing.assert_allclose(function([candidate], VIEW)[0], expected, rtol=1e-4, atol=1e-5)

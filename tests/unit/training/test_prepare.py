@@ -97,5 +97,5 @@ def test_diverse_exemplars_follow_the_embeddings(dataset):
     settings = config(strategy="diverse", k=2)
     view = choose_view(dataset, settings)
     _, manifest = pick_exemplars(dataset, view, settings, embed=embed)
-    assert asked == [(15, view)]
+    assert asked == [(12, view)]
     assert ("bob", 2) in manifest.picks
