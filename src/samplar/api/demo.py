@@ -31,7 +31,7 @@ from samplar.training.run import RunFolder
 SLICES = (38, 76, 114, 150)
 """The slices to learn from: evenly spread over the 189, fixed before any score was seen."""
 
-METHOD = "cheap-lunch"
+METHOD = "decoder-only"
 BASELINES = ("copy-nearest", "linear-probe")
 
 NOTE = (
@@ -96,8 +96,7 @@ def demonstrate(
     for name in (METHOD, *BASELINES):
         told.note(f"{name}: fitting, predicting, scoring")
         values = {**settings, "dataset": parts.labelled, "exemplars": listing, "method": name}
-        fields = load_method(name).config.model_fields
-        config = fit_config(values, preset=preset, method_settings=fields)
+        config = fit_config(values, preset=preset, method=load_method(name).defaults)
         fit(config, _run(folder, name), told=told)
         evaluations[name] = _scored(folder, name, rest, config.device, told)
     run = RunFolder(_run(folder, METHOD))

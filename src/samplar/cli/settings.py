@@ -41,7 +41,7 @@ def fit_settings(
     made = fit_config(
         values,
         preset=_preset(values.get("preset", "auto"), screen),
-        method_settings=method.config.model_fields,
+        method=method.defaults,
     )
     places = {
         name: place.absolute()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,12 +20,12 @@ Preset = Literal["auto", "fast", "standard", "paper"]
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {
         "size": 112,
-        "method_config": {"blocks": "none"},
+        "method_config": {"blocks": "last:1"},
         "training": {"iterations": 200, "pool": 200, "batch": 8},
     },
     "standard": {
         "size": 224,
-        "method_config": {"blocks": "none"},
+        "method_config": {"blocks": "last:1"},
         "training": {"iterations": 300, "pool": 200, "batch": 4},
     },
     "paper": {
@@ -49,10 +50,10 @@ class FitConfig(Strict):
     dataset: Path
     split: Path | None = None
     k: int = Field(default=4, ge=1, le=10_000)
-    strategy: Literal["random", "most-classes", "diverse"] = "most-classes"
+    strategy: Literal["random", "most-classes", "diverse"] = "diverse"
     exemplars: Path | None = None
     """An exemplars.yaml that names the slices; `k` and `strategy` are then not used."""
-    method: str = "cheap-lunch"
+    method: str = "decoder-only"
     method_config: dict[str, Any] = Field(default_factory=dict)
     weights: str = "lite-medsam"
     size: int = Field(default=224, ge=32, le=2048, multiple_of=8)
@@ -68,22 +69,34 @@ class FitConfig(Strict):
     device: str = "auto"
 
 
-def fit_config(
-    values: dict[str, Any], *, preset: str, method_settings: Collection[str]
-) -> FitConfig:
+@dataclass(frozen=True)
+class MethodDefaults:
+    """What a method brings to the settings of a fit.
+
+    Args:
+        settings: the names its own settings have; a preset sets no others.
+        lr: its learning rate, where neither the user nor the preset says another.
+    """
+
+    settings: Collection[str]
+    lr: float
+
+
+def fit_config(values: dict[str, Any], *, preset: str, method: MethodDefaults) -> FitConfig:
     """Build the settings of a fit: the user's values over those of a preset.
 
     Args:
         values: what the user set, nested as the model is.
         preset: `fast`, `standard` or `paper`, already decided.
-        method_settings: the names the method's own settings have; a preset sets no others.
+        method: what the chosen method brings.
 
     Raises:
         UsageError: `config.invalid`, all problems in one line.
     """
     under = dict(PRESETS[preset])
     of_method = under.pop("method_config")
-    under["method_config"] = {k: v for k, v in of_method.items() if k in method_settings}
+    under["method_config"] = {k: v for k, v in of_method.items() if k in method.settings}
+    under["training"] = {"lr": method.lr, **under["training"]}
     return build(FitConfig, merged(under, {**values, "preset": preset}))
 
 

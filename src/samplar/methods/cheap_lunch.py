@@ -21,6 +21,9 @@ card = Card(
     licence_note="no code was published",
 )
 
+LR = 5e-3
+"""SAMed's base rate; low-rank paths start at zero and need more than a pre-trained decoder."""
+
 
 class Config(LowRank):
     """Low-rank placement and loss."""

@@ -6,6 +6,7 @@
     def remember(sam, config, exemplars)               tensors a training-free method keeps
     def logits(sam, config, batch, memory)             (b, k + 1, h, w); default: SAM's decoder
     def loss(config)                                   a `LossConfig`; default: CE + 0.8 Dice
+    LR = 5e-3                                          its learning rate; default: 1e-3
 
 Everything else is derived: what trains, the adapter file, its size, the frozen prefix, the row in
 `samplar methods`. This file imports no torch, so that listing methods starts at once.
@@ -18,12 +19,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from samplar.config.base import Strict
+from samplar.config.fit import MethodDefaults
 from samplar.config.loss import LossConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from samplar.sam.model import Sam
+
+
+DEFAULT_LR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,12 @@ class Method:
     remember: Callable[[Sam, Any, Batch], dict[str, Tensor]]
     logits: Callable[[Sam, Any, Batch, Memory], Tensor]
     loss: Callable[[Any], LossConfig]
+    lr: float = DEFAULT_LR
+
+    @property
+    def defaults(self) -> MethodDefaults:
+        """What the method brings to the settings of a fit."""
+        return MethodDefaults(tuple(self.config.model_fields), self.lr)
 
 
 def attach_nothing(sam: Sam, config: Strict, classes: int) -> None:

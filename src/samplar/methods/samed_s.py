@@ -20,6 +20,9 @@ card = Card(
     licence_note="published code is MIT",
 )
 
+LR = 5e-3
+"""SAMed's base rate; low-rank paths start at zero and need more than a pre-trained decoder."""
+
 
 class Config(LowRank):
     """SAMed's choices: new tokens at random, 0.2 CE + 0.8 Dice as its code has it."""
