@@ -7,6 +7,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 .PHONY: demo test lint docs clean
 
 demo: $(DEMO)/installed  ## fetch weights and the ICBM152 brain, label 4 slices, segment the other 185
+	rm -rf demo-run
 	$(DEMO)/bin/samplar demo -o demo-run
 
 test: $(DEV)/installed lint  ## everything CI runs
