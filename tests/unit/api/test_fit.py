@@ -49,16 +49,6 @@ def test_one_call_makes_a_whole_run_folder(config, silent, tmp_path):
     assert fitted.adapting > 0
 
 
-def test_the_same_settings_give_the_same_adapter_and_another_seed_does_not(
-    config, silent, tmp_path
-):
-    digests = [
-        adapter_digest(fit(config(seed=seed), tmp_path / str(n), told=silent).run)
-        for n, seed in enumerate((1, 1, 2))
-    ]
-    assert digests[0] == digests[1] != digests[2]
-
-
 class StopError(Exception):
     """What a test raises to end a run in the middle."""
 

@@ -101,6 +101,34 @@ def test_resuming_past_damage_is_said_and_still_bit_identical(start, tmp_path):
     assert digest_of(resumed.adapter_state()) == digest_of(whole.adapter_state())
 
 
+def test_an_interrupted_run_keeps_the_step_it_was_in(start, tmp_path):
+    whole, _ = start("whole")
+
+    def interrupt(done, loss):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start("cut", on_step=interrupt)
+    assert steps_of(tmp_path / "cut") == [3]
+    told = []
+    resumed, _ = start("cut", on_step=lambda n, loss: told.append(n))
+    assert told == [4, 5, 6, 7]
+    assert digest_of(resumed.adapter_state()) == digest_of(whole.adapter_state())
+
+
+def test_batches_come_in_the_order_of_the_seed(start):
+    seen = []
+
+    def watch(model, pool):
+        real = pool.batch
+        pool.batch = lambda rows: seen.append(rows.tolist()) or real(rows)
+
+    start(batch=2, seed=8, change=watch)
+    order = batch_order(4, batch=2, step=7, seed_generator=generator(8, "batches"))
+    assert seen == [rows.tolist() for rows in order]
+
+
 def test_a_run_with_other_settings_is_refused(start):
     with pytest.raises(StopError):
         start(checkpoint_every=2, on_step=stop_at(5))

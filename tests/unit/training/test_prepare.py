@@ -18,7 +18,9 @@ def dataset(volumes):
 
 
 def config(**settings):
-    return FitConfig(**{"dataset": "discs", "k": 3, "seed": 1, **settings})
+    return FitConfig(
+        **{"dataset": "discs", "k": 3, "seed": 1, "strategy": "most-classes", **settings}
+    )
 
 
 def no_embedding(candidates, view):
