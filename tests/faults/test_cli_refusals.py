@@ -178,8 +178,8 @@ def test_no_network_on_first_use(data, tmp_path, monkeypatch):
     [
         ("fit", "DATA", "-o", "OUT", *QUICK),
         ("predict", "RUN", "DATA", "-o", "OUT"),
-        ("exemplars", "DATA", "-o", "OUT/exemplars.yaml"),
-        ("synth", "DATA", "--preview", "OUT/sheet.png"),
+        ("exemplars", "DATA", "-W", "tiny", "-o", "OUT/exemplars.yaml"),
+        ("synth", "DATA", "-W", "tiny", "--preview", "OUT/sheet.png"),
         ("demo", "-o", "OUT", "-W", "tiny"),
     ],
 )
@@ -222,7 +222,7 @@ def test_a_damaged_adapter(data, run, tmp_path, damage, code):
         (("--set", "training.lrr=0.1"), "config.invalid", "did you mean lr?"),
         (("--set", "training.lr=nan"), "config.invalid", "training.lr"),
         (("--set", "training"), "config.set", "training"),
-        (("--set", "method_config.rnk=2"), "config.invalid", "did you mean rank?"),
+        (("--set", "method_config.rnk=2"), "config.invalid", "method_config: rnk is not"),
         (("--method", "cheap-lunhc"), "methods.unknown", "did you mean cheap-lunch?"),
         (("--weights", "tinny"), "weights.unknown", "did you mean tiny?"),
         (("--channels", "0,x"), "config.channels", "0,x"),

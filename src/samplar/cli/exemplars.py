@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from samplar.cli.fetching import weights_ready
+from samplar.cli.fetching import weights_for_choice
 from samplar.cli.options import (
     ChannelsOption,
     CountOption,
@@ -79,8 +79,7 @@ def exemplars(
     settings = fit_settings(screen, flags)
     ensure_writable(out.parent)
     with screen.progress() as progress, telling(screen, progress) as told:
-        if settings.strategy == "diverse":
-            weights_ready(screen, progress, settings.weights)
+        weights_for_choice(screen, progress, settings)
         chosen = choose_exemplars(settings, told=told)
     write_manifest(out, chosen.manifest)
     if preview is not None:

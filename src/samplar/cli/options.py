@@ -24,7 +24,7 @@ CountOption = Annotated[
 ]
 StrategyOption = Annotated[
     Literal["random", "most-classes", "diverse"] | None,
-    typer.Option(help="How exemplars are chosen.  [default: most-classes]"),
+    typer.Option(help="How exemplars are chosen.  [default: diverse]"),
 ]
 ExemplarsOption = Annotated[
     Path | None,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from samplar.cli.fetching import weights_for_choice
 from samplar.cli.options import (
     ChannelsOption,
     ConfigOption,
@@ -21,6 +22,7 @@ from samplar.cli.options import (
     SplitOption,
     StrategyOption,
     SynthesisOption,
+    WeightsOption,
 )
 from samplar.cli.screen import Screen
 from samplar.cli.telling import telling
@@ -45,6 +47,7 @@ def synth(
     exemplars: ExemplarsOption = None,
     strategy: StrategyOption = None,
     split: SplitOption = None,
+    weights: WeightsOption = None,
     synthesis: SynthesisOption = None,
     size: SizeOption = None,
     plane: PlaneOption = None,
@@ -66,6 +69,7 @@ def synth(
         "exemplars": exemplars,
         "strategy": strategy,
         "split": split,
+        "weights": weights,
         "synthesis": strength(synthesis),
         "size": size,
         "plane": plane,
@@ -77,6 +81,7 @@ def synth(
     settings = fit_settings(screen, flags, config=config, sets=sets)
     ensure_writable(preview.parent)
     with screen.progress() as progress, telling(screen, progress) as told:
+        weights_for_choice(screen, progress, settings)
         chosen = choose_exemplars(settings, told=told)
     write_bytes(preview, synthesis_sheet(chosen.exemplars, settings, count=images))
     count = len(chosen.exemplars)

@@ -7,6 +7,7 @@ import pytest
 from command import samplar
 from phantom_sets import volume, write_nifti
 
+from samplar.api.demo import BASELINES, METHOD
 from samplar.config.fit import PRESETS
 
 QUICK = {
@@ -40,7 +41,7 @@ def test_the_demo_shows_scores_beside_the_baselines_and_what_they_do_not_mean(
     assert "fetching a brain: 100%" in ran.err
     if as_json:
         document = json.loads(ran.out)
-        assert list(document["scores"]) == ["cheap-lunch", "copy-nearest", "linear-probe"]
+        assert list(document["scores"]) == [METHOD, *BASELINES]
         assert document["report"] == str(page)
         assert "same brain" in document["note"]
     else:

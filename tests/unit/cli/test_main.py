@@ -5,8 +5,10 @@ import signal
 import sys
 
 import pytest
+from command import samplar
 
 from samplar.cli.main import run
+from samplar.config.fit import FitConfig
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +38,26 @@ def test_idle_threads_sleep_unless_the_user_decided(monkeypatch, before, after):
     with pytest.raises(SystemExit):
         run()
     assert os.environ["OMP_WAIT_POLICY"] == after
+
+
+@pytest.mark.parametrize(
+    ("flag", "field"),
+    [
+        ("-k", "k"),
+        ("--method", "method"),
+        ("--weights", "weights"),
+        ("--strategy", "strategy"),
+        ("--preset", "preset"),
+        ("--plane", "plane"),
+        ("--intensity", "intensity"),
+        ("--seed", "seed"),
+        ("--device", "device"),
+    ],
+)
+def test_the_help_of_fit_tells_the_real_defaults(monkeypatch, flag, field):
+    monkeypatch.setenv("COLUMNS", "300")
+    told = "".join(samplar("fit", "--help").out.split())
+    entry = told.partition(f"{flag}<" if f"{flag}<" in told else f"{flag}RULE")[2]
+    assert entry.partition("[default:")[2].partition("]")[0] == str(
+        FitConfig.model_fields[field].default
+    )

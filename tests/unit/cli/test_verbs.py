@@ -88,7 +88,20 @@ def test_diverse_exemplars_are_chosen_alike_by_exemplars_and_fit(data, tmp_path)
 
 def test_synth_draws_a_sheet(data, tmp_path):
     sheet = tmp_path / "sheet.png"
-    words = ("--preview", sheet, "-k", 2, "-n", 5, "--size", 64, "--synthesis", "light")
+    words = (
+        "--preview",
+        sheet,
+        "-k",
+        2,
+        "-W",
+        "tiny",
+        "-n",
+        5,
+        "--size",
+        64,
+        "--synthesis",
+        "light",
+    )
     ran = samplar("synth", data, *words, "--json")
     assert json.loads(ran.out) == {"preview": str(sheet), "exemplars": 2, "images": 5}
     with Image.open(sheet) as picture:
