@@ -21,6 +21,7 @@ from samplar.cli import (
     synth,
     weights,
 )
+from samplar.cli.memory import keep_freed_memory
 
 HELP = """SAM from a few exemplars: label a handful of slices, get the whole data set segmented.
 
@@ -45,6 +46,7 @@ def run() -> None:
     """Run the command line and leave with its exit status."""
     signals.install()
     _wait_politely()
+    keep_freed_memory()
     for stream in (sys.stdout, sys.stderr):
         # A file name that the locale cannot write must not turn a result into an error.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

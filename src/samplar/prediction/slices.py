@@ -11,10 +11,9 @@ from torch import Tensor
 
 from samplar.io.view import three_channels
 from samplar.methods.adapted import AdaptedSam
+from samplar.sam.device import encoder_batch
 from samplar.sam.frame import letterbox, letterbox_labels, unletterbox
 from samplar.sam.precision import autocast
-
-BATCH = 8
 
 
 @torch.inference_mode()
@@ -36,12 +35,13 @@ def predict_slices(
         truth: class indices, for oracle methods only.
     """
     original = (images.shape[-2], images.shape[-1])
-    for start in range(0, len(images), BATCH):
-        part = torch.from_numpy(three_channels(images[start : start + BATCH]))
+    step = encoder_batch(model.sam.device)
+    for start in range(0, len(images), step):
+        part = torch.from_numpy(three_channels(images[start : start + step]))
         framed = letterbox(part.to(model.sam.device), size)
         labels = None
         if truth is not None:
-            given = torch.from_numpy(np.ascontiguousarray(truth[start : start + BATCH]))
+            given = torch.from_numpy(np.ascontiguousarray(truth[start : start + step]))
             labels = letterbox_labels(given.to(model.sam.device), size)
         with autocast(precision, model.sam.device):
             logits = model(model.prefix(framed), framed, labels)

@@ -12,11 +12,11 @@ from samplar.exemplars.choose import Candidate
 from samplar.io.dataset import Dataset
 from samplar.io.formats import read_image
 from samplar.io.view import View, three_channels
+from samplar.sam.device import encoder_batch
 from samplar.sam.frame import letterbox
 from samplar.sam.model import Sam
 from samplar.sam.precision import autocast
 
-BATCH = 8
 CELLS = 4
 
 SIZE = 112
@@ -56,11 +56,12 @@ def embed_candidates(
     """Return one unit-length embedding per candidate, (n, 16 d): SAM's, pooled to 4 x 4 cells."""
     rows: dict[tuple[str, int], np.ndarray] = {}
     cases = [case for case in dataset.labelled if any(c.case == case.id for c in candidates)]
+    step = encoder_batch(sam.device)
     for number, case in enumerate(cases):
         wanted = [c.slice for c in candidates if c.case == case.id]
         slices = view.slices(read_image(case.images))[wanted]
-        for start in range(0, len(wanted), BATCH):
-            part = torch.from_numpy(three_channels(slices[start : start + BATCH]))
+        for start in range(0, len(wanted), step):
+            part = torch.from_numpy(three_channels(slices[start : start + step]))
             with autocast(precision, sam.device):
                 embedding = sam.encode(letterbox(part.to(sam.device), SIZE))
             pooled = F.adaptive_avg_pool2d(embedding.float(), CELLS).flatten(1)

@@ -11,13 +11,13 @@ from jaxtyping import Integer
 from torch import Tensor
 
 from samplar.methods.adapted import AdaptedSam
+from samplar.sam.device import encoder_batch
 from samplar.sam.precision import autocast
 from samplar.synthesis.draw import Draw
 from samplar.synthesis.samples import Samples
 from samplar.synthesis.synthesizer import Synthesizer
 from samplar.training.cache import PrefixCache
 
-CHUNK = 8
 GIB = 1 << 30
 
 
@@ -70,8 +70,9 @@ def fill_pool(
     """
     parts: list[Samples] = []
     cache: PrefixCache | None = None
-    for start in range(0, len(draws), CHUNK):
-        samples = synthesizer.render(draws[start : start + CHUNK])
+    step = encoder_batch(model.sam.device)
+    for start in range(0, len(draws), step):
+        samples = synthesizer.render(draws[start : start + step])
         parts.append(samples)
         rows = _encode(model, samples.images, precision)
         if cache is None:

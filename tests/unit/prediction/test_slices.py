@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
-from samplar.prediction.slices import BATCH, predict_slices
+from samplar.prediction.slices import predict_slices
 from samplar.sam.frame import letterbox, unletterbox
 
 
@@ -11,11 +12,13 @@ def predicted(model, images, **options):
     return torch.cat(list(predict_slices(model, images, size=32, precision="fp32", **options)))
 
 
-def test_slices_come_back_in_order_and_in_batches(learnt, arrays):
-    images, _ = arrays(2 * BATCH + 3, height=40, width=28)
+@pytest.mark.parametrize("step", [1, 8])
+def test_slices_come_back_in_order_and_in_batches(learnt, arrays, monkeypatch, step):
+    monkeypatch.setattr("samplar.prediction.slices.encoder_batch", lambda device: step)
+    images, _ = arrays(2 * step + 3, height=40, width=28)
     parts = list(predict_slices(learnt, images, size=32, precision="fp32"))
-    assert [len(p) for p in parts] == [BATCH, BATCH, 3]
-    for n in (0, BATCH, 2 * BATCH + 2):
+    assert [len(p) for p in parts] == {1: [1] * 5, 8: [8, 8, 3]}[step]
+    for n in (0, step, 2 * step + 2):
         alone = predicted(learnt, images[n : n + 1])[0]
         torch.testing.assert_close(torch.cat(parts)[n], alone, rtol=0, atol=1e-4)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from samplar.errors import UsageError
-from samplar.sam.device import chosen_device
+from samplar.sam.device import chosen_device, encoder_batch
 
 
 @pytest.fixture
@@ -33,3 +33,8 @@ def test_auto_takes_the_graphics_card(monkeypatch):
     assert chosen_device("cpu") == torch.device("cpu")
     with pytest.raises(UsageError, match="auto, cpu, cuda, cuda:0, cuda:1"):
         chosen_device("cuda:2")
+
+
+def test_a_cpu_takes_one_image_at_a_time():
+    assert encoder_batch(torch.device("cpu")) == 1
+    assert encoder_batch(torch.device("cuda")) == 8
