@@ -119,7 +119,7 @@ def split_slices(whole: Path, folder: Path, slices: Iterable[int]) -> Parts:
     count = image.shape[slicing_of(image, choose_plane([image.affine])).axis]
     few = sorted(slices)
     others = [number for number in range(count) if number not in few]
-    parts = Parts(folder / "labelled", folder / "rest")
+    parts = Parts(folder / "labelled" / whole.name, folder / "rest" / whole.name)
     for place, numbers in ((parts.labelled, few), (parts.rest, others)):
         for file in sorted(path for path in whole.rglob("*") if path.is_file()):
             copy = place / file.relative_to(whole)

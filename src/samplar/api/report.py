@@ -25,7 +25,7 @@ from samplar.io.slicing import slicing_of
 from samplar.io.view import View, three_channels
 from samplar.prediction.adapter import AdapterCard, read_card
 from samplar.report.data import MethodResult, Picture, ReportData, Resources, SlicePicture
-from samplar.report.figures import outlined_png, progress_png, slice_picture
+from samplar.report.figures import outlined_png, overview_png, progress_png, slice_picture
 from samplar.report.page import render
 from samplar.report.slices import SliceScore, pick_slices, score_slices
 from samplar.report.training_log import read_training_log
@@ -56,7 +56,7 @@ class Shown:
 
 
 def write_report(run: RunFolder, pool: Dataset, shown: Shown | None = None) -> Path:
-    """Write progress.png, synthesis.png and report.html into the run folder; return the page.
+    """Write progress.png, synthesis.png, overlay.png and report.html; return the page.
 
     Args:
         run: a finished run.
@@ -85,6 +85,10 @@ def write_report(run: RunFolder, pool: Dataset, shown: Shown | None = None) -> P
         resources=Resources.model_validate(manifest["resources"]),
         notes=tuple(manifest.get("notes", ())),
     )
+    if data.slices:
+        firsts = {shown.rank: shown for shown in reversed(data.slices)}
+        chosen = [firsts[rank] for rank in ("best", "median") if rank in firsts]
+        write_bytes(run.path / "overlay.png", overview_png(chosen, pool.labels.names))
     page = run.path / "report.html"
     write_bytes(page, render(data).encode())
     return page

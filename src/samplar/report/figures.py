@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
+from io import BytesIO
 
 import numpy as np
 from jaxtyping import Integer, Real
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from samplar.io.overlay import outline, png_bytes
+from samplar.io.overlay import contact_sheet, outline, png_bytes
 from samplar.report.data import SlicePicture
 from samplar.report.slices import Pick
 from samplar.report.training_log import TrainingRow, finite, smoothed
@@ -39,7 +39,7 @@ def progress_png(rows: Sequence[TrainingRow]) -> bytes:
         _quieten(axes)
     if rows:
         above.set_title(f"iteration {rows[-1].step}, {rows[-1].seconds:.0f} s", loc="left")
-    stream = io.BytesIO()
+    stream = BytesIO()
     figure.savefig(stream, format="png")
     return stream.getvalue()
 
@@ -85,6 +85,26 @@ def slice_picture(
         truth=true,
         prediction=predicted,
     )
+
+
+def overview_png(slices: Sequence[SlicePicture], names: Sequence[str]) -> bytes:
+    """Put slices below each other as one PNG: the image, the truth, the prediction.
+
+    Args:
+        slices: at least one.
+        names: of the classes, for the legend.
+    """
+    tiles, captions = [], []
+    for shown in slices:
+        where = f"{shown.rank}, slice {shown.slice}"
+        for title, png in (
+            (where, shown.image),
+            ("truth", shown.truth),
+            (f"prediction, DSC {shown.dsc:.1f}", shown.prediction),
+        ):
+            tiles.append(np.asarray(Image.open(BytesIO(png)).convert("RGB")))
+            captions.append(title)
+    return png_bytes(contact_sheet(tiles, captions, columns=3, legend=names))
 
 
 def outlined_png(

@@ -11,6 +11,7 @@ from samplar.report.figures import (
     LONGEST,
     display_size,
     outlined_png,
+    overview_png,
     progress_png,
     slice_picture,
 )
@@ -77,3 +78,22 @@ def test_progress_leaves_out_what_is_not_finite():
     broken = TrainingRow(step=2, loss=float("nan"), lr=1e-3, seconds=1.0)
 
     assert progress_png([rows[0], broken, rows[1]]) == progress_png(rows)
+
+
+def test_an_overview_shows_three_pictures_a_slice_under_each_other():
+    truth, prediction = np.zeros((2, 30, 40), np.uint8)
+    truth[5:20, 5:20], prediction[10:25, 10:30] = 1, 2
+    shown = [
+        slice_picture(
+            Pick(rank, SliceScore("a_ct", "a", 3, 12.5)),
+            image=np.full((30, 40), 0.5),
+            truth=truth,
+            prediction=prediction,
+        )
+        for rank in ("best", "median")
+    ]
+    one, two = (opened(overview_png(shown[:n], ["left", "right"])) for n in (1, 2))
+    assert one.shape[1] == two.shape[1] > 3 * LONGEST
+    assert two.shape[0] - one.shape[0] > display_size((30, 40), (1.0, 1.0))[0]
+    assert holds(one, colour_of(1))
+    assert holds(one, colour_of(2))
