@@ -26,7 +26,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "standard": {
         "size": 224,
         "method_config": {"blocks": "last:1"},
-        "training": {"iterations": 300, "pool": 200, "batch": 4},
+        "training": {"iterations": 280, "pool": 160, "batch": 4},
     },
     "paper": {
         "size": 256,
