@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from samplar.config.loss import LossConfig
 from samplar.methods.contract import Card
-from samplar.methods.low_rank import LowRank, attach_low_rank
+from samplar.methods.low_rank import SAMED_LR, LowRank, attach_low_rank
 from samplar.sam.model import Sam
 
 card = Card(
@@ -21,8 +21,7 @@ card = Card(
     licence_note="no code was published",
 )
 
-LR = 5e-3
-"""SAMed's base rate; low-rank paths start at zero and need more than a pre-trained decoder."""
+LR = SAMED_LR
 
 
 class Config(LowRank):

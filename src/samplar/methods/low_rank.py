@@ -11,6 +11,9 @@ from samplar.methods.lora import add_lora
 from samplar.sam.model import Sam
 from samplar.sam.sites import decoder_attention, encoder_attention, select_blocks
 
+SAMED_LR = 5e-3
+"""SAMed's base rate; low-rank paths start at zero and need more than a pre-trained decoder."""
+
 
 class LowRank(Strict):
     """Where the low-rank paths sit and how the head starts."""
@@ -20,6 +23,13 @@ class LowRank(Strict):
     """Encoder attention blocks with LoRA: all, none or last:n."""
     head_init: HeadInit = "sam"
     loss: LossConfig = LossConfig()
+
+
+class AsSamed(LowRank):
+    """SAMed's choices: new tokens at random, 0.2 CE + 0.8 Dice as its code has it."""
+
+    head_init: HeadInit = "random"
+    loss: LossConfig = LossConfig(ce=0.2, dice=0.8, absent="count")
 
 
 def attach_low_rank(sam: Sam, config: LowRank, classes: int, *, decoder_lora: bool) -> None:

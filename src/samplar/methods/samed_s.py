@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from samplar.config.loss import LossConfig
 from samplar.methods.contract import Card
-from samplar.methods.head import HeadInit
-from samplar.methods.low_rank import LowRank, attach_low_rank
+from samplar.methods.low_rank import SAMED_LR, AsSamed, attach_low_rank
 from samplar.sam.model import Sam
 
 card = Card(
@@ -20,15 +19,11 @@ card = Card(
     licence_note="published code is MIT",
 )
 
-LR = 5e-3
-"""SAMed's base rate; low-rank paths start at zero and need more than a pre-trained decoder."""
+LR = SAMED_LR
 
 
-class Config(LowRank):
-    """SAMed's choices: new tokens at random, 0.2 CE + 0.8 Dice as its code has it."""
-
-    head_init: HeadInit = "random"
-    loss: LossConfig = LossConfig(ce=0.2, dice=0.8, absent="count")
+class Config(AsSamed):
+    """Low-rank placement, head and loss, as SAMed_s has them."""
 
 
 def attach(sam: Sam, config: Config, classes: int) -> None:
