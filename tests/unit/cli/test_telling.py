@@ -13,6 +13,14 @@ from samplar.cli.telling import fractions, telling
 SCREEN = Screen(as_json=False, quiet=False)
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Python's own handler, also where a shell started the tests with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def lines():
     return []
