@@ -15,7 +15,7 @@ def keep_freed_memory() -> None:
     """Tell glibc to reuse memory; elsewhere do nothing.
 
     By default every large tensor is mapped from the system and handed back, and touching its pages
-    again took a fifth of the processor time of a prediction (8.3 million page faults, measured).
+    again took a quarter of the processor time of a prediction (8.3 million page faults, measured).
     """
     if platform.libc_ver()[0] != "glibc":
         return

@@ -17,8 +17,8 @@ from samplar.sam.layers import LayerNorm2d, Mlp
 class Attention(nn.Module):
     """Multi-head attention with separate projections and a narrower inner width.
 
-    One side is always a handful of tokens, so the weights are small and are written out: fused
-    kernels are made for long sequences and take five times as long here.
+    One side is always a handful of tokens, so the weights are small and are written out: with
+    the fused kernel a training step on a CPU took half as long again.
     """
 
     def __init__(self, width: int, heads: int, *, inner: int) -> None:
