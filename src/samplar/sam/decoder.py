@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from samplar.sam.guidance import Guidance
 from samplar.sam.layers import LayerNorm2d, Mlp
 
 
@@ -30,12 +31,17 @@ class Attention(nn.Module):
         self.out_proj = nn.Linear(inner, width)
 
     def forward(
-        self, q: Float[Tensor, "b n d"], k: Float[Tensor, "b m d"], v: Float[Tensor, "b m d"]
+        self,
+        q: Float[Tensor, "b n d"],
+        k: Float[Tensor, "b m d"],
+        v: Float[Tensor, "b m d"],
+        guidance: Guidance | None = None,
     ) -> Float[Tensor, "b n d"]:
         """Let `q` attend to `k` and read `v`."""
         query, key = self._split(self.q_proj(q)), self._split(self.k_proj(k))
         weights = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
-        out = weights.softmax(dim=-1) @ self._split(self.v_proj(v))
+        shares = weights.softmax(dim=-1) if guidance is None else guidance.shares(weights)
+        out = shares @ self._split(self.v_proj(v))
         return self.out_proj(out.transpose(1, 2).flatten(2))
 
     def _split(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b h n e"]:
@@ -76,8 +82,9 @@ class TwoWayBlock(nn.Module):
         image: Float[Tensor, "b m d"],
         token_pe: Float[Tensor, "b n d"],
         image_pe: Float[Tensor, "#b m d"],
+        guidance: Guidance | None = None,
     ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b m d"]]:
-        """Return updated tokens and image."""
+        """Return updated tokens and image; guidance tells the tokens where to read."""
         if self.first:  # the first block replaces the tokens and adds no position
             tokens = self.self_attn(tokens, tokens, tokens)
         else:
@@ -85,7 +92,7 @@ class TwoWayBlock(nn.Module):
             tokens = tokens + self.self_attn(placed, placed, tokens)
         tokens = self.norm1(tokens)
         keys = image + image_pe
-        read = self.cross_attn_token_to_image(tokens + token_pe, keys, image)
+        read = self.cross_attn_token_to_image(tokens + token_pe, keys, image, guidance)
         tokens = self.norm2(tokens + read)
         tokens = self.norm3(tokens + self.mlp(tokens))
         image = self.norm4(image + self.cross_attn_image_to_token(keys, tokens + token_pe, tokens))
@@ -108,12 +115,15 @@ class TwoWayTransformer(nn.Module):
         image: Float[Tensor, "b m d"],
         image_pe: Float[Tensor, "#b m d"],
         tokens: Float[Tensor, "b n d"],
+        guidance: Guidance | None = None,
     ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b m d"]]:
         """Return tokens and image after all blocks."""
-        token_pe = tokens
+        token_pe = tokens if guidance is None else guidance.place(tokens)
         for layer in self.layers:
-            tokens, image = layer(tokens, image, token_pe, image_pe)
-        read = self.final_attn_token_to_image(tokens + token_pe, image + image_pe, image)
+            tokens = tokens if guidance is None else guidance.told(tokens)
+            tokens, image = layer(tokens, image, token_pe, image_pe, guidance)
+        asking = tokens if guidance is None else guidance.told(tokens)
+        read = self.final_attn_token_to_image(asking + token_pe, image + image_pe, image)
         return self.norm_final_attn(tokens + read), image
 
 
@@ -150,8 +160,11 @@ class MaskDecoder(nn.Module):
         image_pe: Float[Tensor, "1 d h w"],
         sparse: Float[Tensor, "p n d"],
         dense: Float[Tensor, "p d h w"],
+        guidance: Guidance | None = None,
     ) -> tuple[Float[Tensor, "o t i j"], Float[Tensor, "o t"]]:
         """Decode `b` images with `p` prompts; one of the two must be 1, or both equal.
+
+        Guidance has as many rows as the output.
 
         Returns:
             Logits of every mask token on a grid four times finer, and the predicted IoU of each.
@@ -162,7 +175,7 @@ class MaskDecoder(nn.Module):
         tokens = torch.cat([tokens, sparse.expand(count, -1, -1)], dim=1)
         source = (embedding + dense).expand(count, -1, -1, -1)
         flat, place = (x.flatten(2).transpose(1, 2) for x in (source, image_pe))
-        tokens, image = self.transformer(flat, place, tokens)
+        tokens, image = self.transformer(flat, place, tokens, guidance)
         pixels = self.output_upscaling(image.transpose(1, 2).unflatten(2, embedding.shape[-2:]))
         return self._masks(tokens, pixels), self.iou_prediction_head(tokens[:, 0])
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from samplar.sam.decoder import MaskDecoder
+from samplar.sam.guidance import Guidance
 from samplar.sam.prompt import PromptEncoder, Prompts
 from samplar.sam.tinyvit import TinyViT, TinyViTShape
 
@@ -56,7 +57,10 @@ class Sam(nn.Module):
         return self.image_encoder(images)
 
     def decode(
-        self, embedding: Float[Tensor, "b d i j"], prompts: Prompts = NO_PROMPT
+        self,
+        embedding: Float[Tensor, "b d i j"],
+        prompts: Prompts = NO_PROMPT,
+        guidance: Guidance | None = None,
     ) -> tuple[Float[Tensor, "o t r s"], Float[Tensor, "o t"]]:
         """Return mask logits on a grid four times finer than the embedding, and predicted IoU.
 
@@ -66,4 +70,4 @@ class Sam(nn.Module):
         size = (grid[0] * self.stride, grid[1] * self.stride)
         sparse, dense = self.prompt_encoder(prompts, image_size=size, grid=grid)
         place = self.prompt_encoder.pe_layer.grid(*grid)
-        return self.mask_decoder(embedding, place, sparse, dense)
+        return self.mask_decoder(embedding, place, sparse, dense, guidance)
