@@ -8,6 +8,7 @@ from samplar.io.bundle import AssetFile, Bundle
 from samplar.io.wheel import Wheel
 from samplar.sam.model import SamShape
 from samplar.sam.tinyvit import TinyViTShape
+from samplar.sam.vit import ViTShape
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,11 @@ class WeightsCard:
 
     @property
     def patch_embedding(self) -> str:
-        """How the encoder cuts the image: `full-resolution` or `quarter-resolution`."""
-        stride = self.shape.encoder.patch_stride
-        return "full-resolution" if stride == 1 else "quarter-resolution"
+        """How the encoder cuts the image: `full-resolution`, `quarter-resolution` or `patches`."""
+        encoder = self.shape.encoder
+        if isinstance(encoder, ViTShape):
+            return "patches"
+        return "full-resolution" if encoder.patch_stride == 1 else "quarter-resolution"
 
 
 _LITE_MEDSAM_SHA256 = "79d8c9dca6db4d69d3f905579e5250af05e859fff9c1f543e89a513c3028ce76"

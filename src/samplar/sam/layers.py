@@ -26,6 +26,16 @@ class LayerNorm2d(nn.Module):
         return normed.permute(0, 3, 1, 2)
 
 
+def make_neck(inputs: int, outputs: int) -> nn.Sequential:
+    """Return the last part of every image encoder: two convolutions, each with its norm."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 1, bias=False),
+        LayerNorm2d(outputs),
+        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+        LayerNorm2d(outputs),
+    )
+
+
 class ConvNorm(nn.Module):
     """A convolution without bias followed by a batch norm with frozen statistics.
 

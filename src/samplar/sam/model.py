@@ -12,6 +12,7 @@ from samplar.sam.decoder import MaskDecoder
 from samplar.sam.guidance import Guidance
 from samplar.sam.prompt import PromptEncoder, Prompts
 from samplar.sam.tinyvit import TinyViT, TinyViTShape
+from samplar.sam.vit import ViT, ViTShape
 
 NO_PROMPT = Prompts()
 
@@ -20,10 +21,15 @@ NO_PROMPT = Prompts()
 class SamShape:
     """The sizes from which a SAM is built; the defaults are LiteMedSAM's."""
 
-    encoder: TinyViTShape = field(default_factory=TinyViTShape)
+    encoder: TinyViTShape | ViTShape = field(default_factory=TinyViTShape)
     decoder_hidden: int = 2048
     mask_tokens: int = 4
     image_size: int = 256  # the size the weights were trained at
+
+
+def make_encoder(shape: TinyViTShape | ViTShape) -> TinyViT | ViT:
+    """Return the image encoder of this shape."""
+    return ViT(shape) if isinstance(shape, ViTShape) else TinyViT(shape)
 
 
 class Sam(nn.Module):
@@ -36,7 +42,7 @@ class Sam(nn.Module):
     def __init__(self, shape: SamShape) -> None:
         super().__init__()
         self.shape = shape
-        self.image_encoder = TinyViT(shape.encoder)
+        self.image_encoder = make_encoder(shape.encoder)
         self.prompt_encoder = PromptEncoder(shape.encoder.output)
         self.mask_decoder = MaskDecoder(
             shape.encoder.output, mask_tokens=shape.mask_tokens, hidden=shape.decoder_hidden

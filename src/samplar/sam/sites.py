@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from samplar.errors import UsageError
 from samplar.sam.model import Sam
-from samplar.sam.tinyvit import Attention, TinyViTBlock
+from samplar.sam.tinyvit import TinyViTBlock
+from samplar.sam.vit import ViTBlock
 
 DECODER_ATTENTIONS = (
     *(
@@ -42,17 +43,20 @@ class LinearSite:
 def encoder_attention(sam: Sam) -> list[LinearSite]:
     """Return the fused query-key-value layer of every attention block of the image encoder."""
     return [
-        LinearSite(f"image_encoder.{name}.attn.qkv", _rows_by_head(block.attn))
+        LinearSite(f"image_encoder.{name}.attn.qkv", _parts(block))
         for name, block in sam.image_encoder.steps()
-        if isinstance(block, TinyViTBlock)
+        if isinstance(block, TinyViTBlock | ViTBlock)
     ]
 
 
-def _rows_by_head(attention: Attention) -> dict[str, Tensor]:
-    """Find q, k and v in TinyViT's order: head by head, and q, k, v inside each head."""
-    width = attention.proj.in_features
-    rows = torch.arange(3 * width).view(attention.heads, 3, -1)
-    return {part: rows[:, i].reshape(-1) for i, part in enumerate("qkv")}
+def _parts(block: TinyViTBlock | ViTBlock) -> dict[str, Tensor]:
+    """Find q, k and v among the outputs: by part in ViT, by head and then by part in TinyViT."""
+    width, heads = block.attn.proj.in_features, block.attn.heads
+    rows = torch.arange(3 * width)
+    if isinstance(block, ViTBlock):
+        return {part: rows[i * width : (i + 1) * width] for i, part in enumerate("qkv")}
+    by_head = rows.view(heads, 3, -1)
+    return {part: by_head[:, i].reshape(-1) for i, part in enumerate("qkv")}
 
 
 def decoder_attention(sam: Sam) -> list[LinearSite]:

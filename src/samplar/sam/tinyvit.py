@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from samplar.sam.layers import ConvNorm, LayerNorm2d
+from samplar.sam.layers import ConvNorm, make_neck
+from samplar.sam.windows import join_windows, split_windows
 
 
 @dataclass(frozen=True)
@@ -168,26 +169,6 @@ class TinyViTBlock(nn.Module):
         return join_windows(self.attn(windows), grid, self.window)[:, :height, :width]
 
 
-def split_windows(
-    x: Float[Tensor, "b h w c"], size: int
-) -> tuple[Float[Tensor, "m n c"], tuple[int, int]]:
-    """Cut a map into square windows, zero-padding right and bottom; also return their grid."""
-    batch, height, width, channels = x.shape
-    x = F.pad(x, (0, 0, 0, -width % size, 0, -height % size))
-    rows, columns = x.shape[1] // size, x.shape[2] // size
-    x = x.view(batch, rows, size, columns, size, channels).transpose(2, 3)
-    return x.reshape(batch * rows * columns, size * size, channels), (rows, columns)
-
-
-def join_windows(
-    windows: Float[Tensor, "m n c"], grid: tuple[int, int], size: int
-) -> Float[Tensor, "b h w c"]:
-    """Undo `split_windows`, leaving its padding on."""
-    rows, columns = grid
-    x = windows.view(-1, rows, columns, size, size, windows.shape[-1]).transpose(2, 3)
-    return x.reshape(-1, rows * size, columns * size, windows.shape[-1])
-
-
 class Layer(nn.Module):
     """The blocks of one resolution and the merging after them, if any."""
 
@@ -212,13 +193,7 @@ class TinyViT(nn.Module):
         self.shape = shape
         self.patch_embed = PatchEmbed(shape.widths[0], shape.patch_kernel)
         self.layers = nn.ModuleList(_layer(shape, level) for level in range(4))
-        width, out = shape.widths[-1], shape.output
-        self.neck = nn.Sequential(
-            nn.Conv2d(width, out, 1, bias=False),
-            LayerNorm2d(out),
-            nn.Conv2d(out, out, 3, padding=1, bias=False),
-            LayerNorm2d(out),
-        )
+        self.neck = make_neck(shape.widths[-1], shape.output)
 
     @property
     def stride(self) -> int:

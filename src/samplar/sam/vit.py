@@ -1,0 +1,224 @@
+"""SAM's own image encoder, a plain vision transformer (ViT-B, L, H), with its parameter names.
+
+Source: Kirillov et al. 2023, "Segment Anything", and its public code (Apache-2.0); windows and
+decomposed relative positions as in Li et al. 2022, "Exploring Plain Vision Transformer Backbones
+for Object Detection".
+
+Tokens stay on their grid. Between the steps maps are (b, c, h, w) in channels-last memory, so that
+what a block sees, (b, h, w, c), is a view. Any input whose sides are multiples of the patch works:
+position tables are resized to the grid on each call, which costs next to nothing, keeps the
+published tables as they are, and lets one model see slices of any size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from samplar.sam.layers import make_neck
+from samplar.sam.windows import join_windows, split_windows
+
+BIAS_LIMIT = 1 << 25
+"""Numbers of relative-position bias held at once: 128 MiB in float32. At 1024 pixels the heads of a
+global block would need 768 MiB together, and are no faster than two at a time."""
+
+
+@dataclass(frozen=True)
+class ViTShape:
+    """The sizes of a ViT encoder; the defaults are ViT-B's.
+
+    Args:
+        width: numbers per token.
+        depth: blocks.
+        heads: attention heads per block.
+        global_blocks: which blocks attend over the whole grid; the others within windows.
+        window: side of a window, in cells.
+        patch: input pixels per cell.
+        grid: side of the grid that the position tables were made for, in cells.
+        output: channels of the embedding.
+    """
+
+    width: int = 768
+    depth: int = 12
+    heads: int = 12
+    global_blocks: tuple[int, ...] = (2, 5, 8, 11)
+    window: int = 14
+    patch: int = 16
+    grid: int = 64
+    output: int = 256
+
+    @property
+    def stride(self) -> int:
+        """Input pixels per cell of the output grid."""
+        return self.patch
+
+
+VIT_B = ViTShape()
+VIT_L = ViTShape(width=1024, depth=24, heads=16, global_blocks=(5, 11, 17, 23))
+VIT_H = ViTShape(width=1280, depth=32, heads=16, global_blocks=(7, 15, 23, 31))
+
+
+class PatchEmbed(nn.Module):
+    """One convolution from patches to tokens."""
+
+    def __init__(self, width: int, patch: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, width, patch, stride=patch)
+
+    def forward(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c i j"]:
+        """Embed the image."""
+        return self.proj(x.contiguous(memory_format=torch.channels_last))
+
+
+class Stem(nn.Module):
+    """Patches plus absolute positions: one step, whose two parts the published names keep apart."""
+
+    def __init__(self, patch_embed: PatchEmbed, pos_embed: nn.Parameter) -> None:
+        super().__init__()
+        self.patch_embed = patch_embed
+        self.pos_embed = pos_embed
+
+    def forward(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c i j"]:
+        """Embed the image and add where each patch is."""
+        tokens = self.patch_embed(x)
+        table = self.pos_embed.permute(0, 3, 1, 2)
+        if table.shape[-2:] != tokens.shape[-2:]:
+            table = F.interpolate(table, tokens.shape[-2:], mode="bilinear", align_corners=False)
+        return tokens + table
+
+
+class Attention(nn.Module):
+    """Multi-head attention over a grid, with a bias for the offset along each axis.
+
+    `qkv` orders its outputs q, k, v over all heads. The bias of query (i, j) and key (k, l) is
+    q . rel_pos_h[i - k + h - 1] + q . rel_pos_w[j - l + w - 1], with q not yet scaled; the tables
+    are shared by all heads.
+    """
+
+    def __init__(self, width: int, heads: int, grid: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        self.rel_pos_h = nn.Parameter(torch.zeros(2 * grid - 1, width // heads))
+        self.rel_pos_w = nn.Parameter(torch.zeros(2 * grid - 1, width // heads))
+
+    def forward(self, x: Float[Tensor, "b h w c"]) -> Float[Tensor, "b h w c"]:
+        """Let every cell attend to every cell of its grid."""
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(3, 0, 4, 1, 2, 5)
+        rows = by_offset(self.rel_pos_h, x.shape[1])
+        columns = by_offset(self.rel_pos_w, x.shape[2])
+        at_once = max(1, BIAS_LIMIT * self.heads // _bias_numbers(q))
+        groups = zip(*(t.split(at_once, dim=1) for t in (q, k, v)), strict=True)
+        heads = torch.cat([attend(*some, rows=rows, columns=columns) for some in groups], dim=1)
+        return self.proj(heads.permute(0, 2, 3, 1, 4).flatten(3))
+
+
+def _bias_numbers(q: Float[Tensor, "b n h w d"]) -> int:
+    batch, heads, height, width, _ = q.shape
+    return batch * heads * (height * width) ** 2
+
+
+def attend(
+    q: Float[Tensor, "b n h w d"],
+    k: Float[Tensor, "b n h w d"],
+    v: Float[Tensor, "b n h w d"],
+    *,
+    rows: Float[Tensor, "h h d"],
+    columns: Float[Tensor, "w w d"],
+) -> Float[Tensor, "b n h w d"]:
+    """Return softmax(q k / sqrt(d) + q . rows + q . columns) v over the cells of a grid."""
+    by_row = q @ rows.transpose(1, 2)  # (b, n, h, w, h)
+    by_column = (q.transpose(2, 3) @ columns.transpose(1, 2)).transpose(2, 3)  # (b, n, h, w, w)
+    bias = by_row[..., :, None] + by_column[..., None, :]
+    q, k, v = (t.flatten(2, 3) for t in (q, k, v))
+    bias = bias.flatten(4, 5).flatten(2, 3)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias).unflatten(2, (len(rows), -1))
+
+
+def by_offset(table: Float[Tensor, "t d"], side: int) -> Float[Tensor, "s s d"]:
+    """Look a table of relative positions up for every (query, key) pair along an axis.
+
+    A table made for another side is resized linearly along its length first.
+    """
+    length = 2 * side - 1
+    if len(table) != length:
+        table = F.interpolate(table.T[None], length, mode="linear", align_corners=False)[0].T
+    place = torch.arange(side, device=table.device)
+    return table[place[:, None] - place + side - 1]
+
+
+class Feedforward(nn.Module):
+    """Widen four times, GELU, narrow."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.lin1 = nn.Linear(width, 4 * width)
+        self.lin2 = nn.Linear(4 * width, width)
+
+    def forward(self, x: Float[Tensor, "*b c"]) -> Float[Tensor, "*b c"]:
+        """Apply to the last axis."""
+        return self.lin2(F.gelu(self.lin1(x)))
+
+
+class ViTBlock(nn.Module):
+    """Attention, within windows or over the whole grid, then a feed-forward layer."""
+
+    def __init__(self, shape: ViTShape, *, everywhere: bool) -> None:
+        super().__init__()
+        self.window = 0 if everywhere else shape.window
+        self.norm1 = nn.LayerNorm(shape.width, eps=1e-6)
+        self.attn = Attention(shape.width, shape.heads, self.window or shape.grid)
+        self.norm2 = nn.LayerNorm(shape.width, eps=1e-6)
+        self.mlp = Feedforward(shape.width)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Apply the block."""
+        last = x.permute(0, 2, 3, 1)
+        last = last + self._attend(self.norm1(last))
+        return (last + self.mlp(self.norm2(last))).permute(0, 3, 1, 2)
+
+    def _attend(self, x: Float[Tensor, "b h w c"]) -> Float[Tensor, "b h w c"]:
+        if not self.window:
+            return self.attn(x)
+        height, width = x.shape[1:3]
+        windows, grid = split_windows(x, self.window)
+        # zeros of the padding take part as keys, as they did when SAM was trained
+        windows = self.attn(windows.unflatten(1, (self.window, self.window))).flatten(1, 2)
+        return join_windows(windows, grid, self.window)[:, :height, :width]
+
+
+class ViT(nn.Module):
+    """The encoder: image in, embedding out, as a list of named steps."""
+
+    def __init__(self, shape: ViTShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.patch_embed = PatchEmbed(shape.width, shape.patch)
+        self.pos_embed = nn.Parameter(torch.zeros(1, shape.grid, shape.grid, shape.width))
+        self.blocks = nn.ModuleList(
+            ViTBlock(shape, everywhere=number in shape.global_blocks)
+            for number in range(shape.depth)
+        )
+        self.neck = make_neck(shape.width, shape.output)
+
+    @property
+    def stride(self) -> int:
+        """Input pixels per cell of the embedding."""
+        return self.shape.stride
+
+    def steps(self) -> list[tuple[str, nn.Module]]:
+        """Return the named parts in forward order; each maps (b, c, h, w) to (b, d, i, j)."""
+        stem = Stem(self.patch_embed, self.pos_embed)
+        blocks = [(f"blocks.{number}", block) for number, block in enumerate(self.blocks)]
+        return [("patch_embed", stem), *blocks, ("neck", self.neck)]
+
+    def forward(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d i j"]:
+        """Encode images whose sides are multiples of the patch."""
+        for _, step in self.steps():
+            x = step(x)
+        return x
