@@ -173,8 +173,9 @@ class MaskDecoder(nn.Module):
         tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = tokens.expand(count, -1, -1)
         tokens = torch.cat([tokens, sparse.expand(count, -1, -1)], dim=1)
-        source = (embedding + dense).expand(count, -1, -1, -1)
-        flat, place = (x.flatten(2).transpose(1, 2) for x in (source, image_pe))
+        kind = embedding.dtype  # one wide addend would double every pass over the image's tokens
+        source = (embedding + dense.to(kind)).expand(count, -1, -1, -1)
+        flat, place = (x.flatten(2).transpose(1, 2) for x in (source, image_pe.to(kind)))
         tokens, image = self.transformer(flat, place, tokens, guidance)
         pixels = self.output_upscaling(image.transpose(1, 2).unflatten(2, embedding.shape[-2:]))
         return self._masks(tokens, pixels), self.iou_prediction_head(tokens[:, 0])

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from samplar.sam.fused import conv_gelu
+
 
 class LayerNorm2d(nn.Module):
     """Normalise each pixel over its channels (SAM's `common.py`; biased variance, eps 1e-6)."""
@@ -49,6 +51,7 @@ class ConvNorm(nn.Module):
     ) -> None:
         super().__init__()
         pad = kernel // 2
+        self.stride, self.padding = (stride, stride), (pad, pad)
         self.c = nn.Conv2d(inputs, outputs, kernel, stride, pad, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(outputs)
 
@@ -63,8 +66,13 @@ class ConvNorm(nn.Module):
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d i j"]:
         """Convolve and normalise."""
         weight, bias = self.folded()
-        return F.conv2d(
-            x, weight, bias, self.c.stride, self.c.padding, self.c.dilation, self.c.groups
+        return F.conv2d(x, weight, bias, self.stride, self.padding, 1, self.c.groups)
+
+    def gelu(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d i j"]:
+        """Convolve, normalise and apply GELU."""
+        weight, bias = self.folded()
+        return conv_gelu(
+            x, weight, bias, stride=self.stride, padding=self.padding, groups=self.c.groups
         )
 
 

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from samplar.sam.fused import conv_gelu, fusable, linear_gelu, strip_height
 from samplar.sam.layers import ConvNorm, make_neck
 from samplar.sam.windows import join_windows, split_windows
 
@@ -72,9 +73,39 @@ class MBConv(nn.Module):
         self.conv3 = ConvNorm(hidden, width)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Apply the block."""
-        inner = F.gelu(self.conv2(F.gelu(self.conv1(x))))
-        return F.gelu(x + self.conv3(inner))
+        """Apply the block, strip by strip where no gradient is wanted.
+
+        The hidden map is four times as wide as the block's input; at full resolution it would go
+        to memory and back three times.
+        """
+        if not fusable(x, *self.parameters()):
+            return F.gelu(x + self.conv3(self.conv2.gelu(self.conv1.gelu(x))))
+        rows = strip_height(x.shape[-1], self.conv2.c.groups)
+        folded = self.conv1.folded(), self.conv2.folded(), self.conv3.folded()
+        images = [
+            torch.cat([_strip(one, top, rows, folded) for top in range(0, x.shape[2], rows)], dim=2)
+            for one in x.split(1)
+        ]
+        return torch.cat(images)
+
+
+Folded = tuple[Tensor, Tensor]
+"""Weight and bias of a convolution with its batch norm folded in."""
+
+
+def _strip(
+    x: Float[Tensor, "b c h w"], top: int, rows: int, folded: tuple[Folded, Folded, Folded]
+) -> Float[Tensor, "b c r w"]:
+    """Return these rows of an MBConv block's output; they depend on one more row on each side."""
+    height, bottom = x.shape[2], min(top + rows, x.shape[2])
+    widen, spread, narrow = folded
+    inner = x[:, :, max(top - 1, 0) : min(bottom + 1, height)]
+    inner = conv_gelu(inner, *widen, stride=(1, 1), padding=(0, 0), groups=1)
+    if top == 0 or bottom == height:  # the hidden map is padded with zeros, not the input
+        inner = F.pad(inner, (0, 0, int(top == 0), int(bottom == height)))
+    groups = len(spread[0])
+    inner = conv_gelu(inner, *spread, stride=(1, 1), padding=(0, 1), groups=groups)
+    return F.gelu(x[:, :, top:bottom] + F.conv2d(inner, *narrow))
 
 
 class PatchMerging(nn.Module):
@@ -88,7 +119,7 @@ class PatchMerging(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d i j"]:
         """Merge."""
-        return self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(x)))))
+        return self.conv3(self.conv2.gelu(self.conv1.gelu(x)))
 
 
 class Attention(nn.Module):
@@ -144,7 +175,7 @@ class Feedforward(nn.Module):
 
     def forward(self, x: Float[Tensor, "*b c"]) -> Float[Tensor, "*b c"]:
         """Apply to the last axis."""
-        return self.fc2(F.gelu(self.fc1(self.norm(x))))
+        return self.fc2(linear_gelu(self.norm(x), self.fc1.weight, self.fc1.bias))
 
 
 class TinyViTBlock(nn.Module):
