@@ -1,0 +1,71 @@
+"""Many prompts about many images at once: one row per image and class."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from samplar.sam.device import encoder_batch
+from samplar.sam.guidance import Guidance
+from samplar.sam.model import Sam
+from samplar.sam.prompt import Prompts
+
+ABSENT = -1e4
+"""Logit of a class that nothing was asked about."""
+
+
+def decode_rows(
+    sam: Sam,
+    embedding: Float[Tensor, "b d i j"],
+    image: Int[Tensor, " p"],
+    prompts: Prompts,
+    guidance: Guidance | None = None,
+) -> tuple[Float[Tensor, "p t r s"], Float[Tensor, "p t"]]:
+    """Decode prompt by prompt, each about the image its row names, in parts that fit memory.
+
+    Returns:
+        Logits of every mask token and the predicted IoU of each, float32.
+    """
+    step = 8 * encoder_batch(embedding.device)
+    parts = []
+    for start in range(0, max(1, len(image)), step):  # without rows: no masks, of the right size
+        rows = slice(start, start + step)
+        told = guidance
+        if guidance is not None:
+            told = Guidance(guidance.bias[rows], guidance.target[rows], guidance.legacy)
+        parts.append(sam.decode(embedding[image[rows]], rows_of(prompts, rows), told))
+    masks, quality = zip(*parts, strict=True)
+    return torch.cat(masks).float(), torch.cat(quality).float()
+
+
+def rows_of(prompts: Prompts, rows: slice) -> Prompts:
+    """Return some of the prompts."""
+    given = (prompts.points, prompts.labels, prompts.boxes, prompts.masks)
+    return Prompts(*(None if part is None else part[rows] for part in given))
+
+
+def class_logits(
+    masks: Float[Tensor, "p r s"],
+    image: Int[Tensor, " p"],
+    index: Int[Tensor, " p"],
+    *,
+    images: int,
+    classes: int,
+) -> Float[Tensor, "b k r s"]:
+    """Lay one mask per row out by image and class.
+
+    Background has logit 0, SAM's own threshold, so that a pixel gets the class with the largest
+    logit if that is above 0. Classes without a row are absent.
+
+    Args:
+        masks: logits.
+        image: number of the image of each row.
+        index: class of each row, from 1.
+        images: how many images there are.
+        classes: how many classes there are.
+    """
+    out = masks.new_full((images, classes + 1, *masks.shape[-2:]), ABSENT)
+    out[:, 0] = 0
+    out[image, index] = masks
+    return out

@@ -1,0 +1,73 @@
+"""PerSAM: no training; find in a new image what looks most like the exemplar's structure.
+
+Source: Zhang et al. 2023, arXiv 2305.03048, and its public code (MIT). The paper knows one
+exemplar and one structure. Here each class is asked for on its own, and a pixel gets the class
+with the largest logit, if that is above 0. With several exemplars the target of a class is the
+mean over the exemplars that show it of their mean features. Every class is looked for, and
+something is found, in every image: PerSAM has no way to say that a structure is not there.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from samplar.config.base import Strict
+from samplar.methods.asking import class_logits, decode_rows
+from samplar.methods.cascade import refine
+from samplar.methods.contract import Batch, Card, Memory
+from samplar.methods.pointing import point_at
+from samplar.methods.target import class_features, mean_of_exemplars
+from samplar.sam.guidance import Guidance
+from samplar.sam.model import Sam
+from samplar.sam.prompt import Prompts
+
+card = Card(
+    name="persam",
+    title="SAM pointed at what looks most like the exemplar, without training",
+    paper="Zhang et al. 2023, arXiv 2305.03048",
+    plugs_in="prompt, decoder",
+    prompts="none",
+    licence_note="published code is MIT",
+    trains=False,
+)
+
+
+class Config(Strict):
+    """How the target is measured, and whether to follow the authors' code to the letter."""
+
+    coverage: float = Field(default=0.5, gt=0, le=1)
+    """A cell shows the target if its mask covers at least this share; not used by `legacy`."""
+    legacy: bool = False
+
+
+def remember(sam: Sam, config: Config, exemplars: Batch) -> dict[str, Tensor]:
+    """Keep the mean feature of every class, (k, d); zeros for one that no exemplar shows.
+
+    Raises:
+        UsageError: `methods.labels` when the exemplars have none.
+    """
+    found = class_features(exemplars, coverage=config.coverage, legacy=config.legacy)
+    nothing = torch.zeros(exemplars.embedding.shape[1], device=exemplars.embedding.device)
+    means = [mean_of_exemplars(shown) if shown else nothing for shown in found]
+    return {"target": torch.stack(means)}
+
+
+def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tensor, "b k r s"]:
+    """Point at the most and the least similar place, with guidance, then refine twice."""
+    known = torch.nonzero(memory["target"].any(dim=1))[:, 0]
+    targets = memory["target"][known]
+    asked, priors = point_at(batch, F.normalize(targets, dim=1), outside=True)
+    guidance = Guidance(
+        torch.cat([prior.bias(legacy=config.legacy) for prior in priors]),
+        targets.repeat(len(priors), 1),
+        config.legacy,
+    )
+    prompts = Prompts(asked.points, asked.labels)
+    masks, _ = decode_rows(sam, batch.embedding, asked.image, prompts, guidance)
+    masks = refine(sam, asked, masks[:, :1], boxes=(False, True))
+    index = (1 + known).repeat(len(priors))
+    return class_logits(masks[:, 0], asked.image, index, images=len(priors), classes=batch.classes)
