@@ -16,7 +16,7 @@ card = Card(
     name="cheap-lunch",
     title="Exemplar-guided synthesis with LoRA in the encoder and the decoder",
     paper="Feng, Zhu, Yu 2023, arXiv 2308.14133",
-    plugs_in="data, encoder, decoder",
+    plugs_in="data, encoder, prompt encoder, decoder",
     prompts="none",
     licence_note="no code was published",
 )

@@ -1,4 +1,4 @@
-"""What a method is: one file with a card, a `Config` and at most four functions.
+"""What a method is: one file with a card, a `Config` and at most five functions.
 
     card = Card(...)                              read without running the file: literals
     class Config(Strict)                               its settings
@@ -6,6 +6,7 @@
     def remember(sam, config, exemplars)               tensors a training-free method keeps
     def logits(sam, config, batch, memory)             (b, k + 1, h, w); default: SAM's decoder
     def loss(config)                                   a `LossConfig`; default: CE + 0.8 Dice
+    def prompts(config)                                what it needs at test time; default: card's
     LR = 5e-3                                          its learning rate; default: 1e-3
 
 Everything else is derived: what trains, the adapter file, its size, the frozen prefix, the row in
@@ -23,7 +24,7 @@ from samplar.config.fit import MethodDefaults
 from samplar.config.loss import LossConfig
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
     from samplar.sam.model import Sam
 
@@ -58,7 +59,7 @@ class Card:
     @property
     def oracle(self) -> bool:
         """Whether the method reads the truth of the very image it segments."""
-        return self.prompts.startswith("oracle")
+        return is_oracle(self.prompts)
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,20 @@ class Batch:
         embedding: (b, d, i, j), SAM's image embedding, adapted if the encoder is.
         labels: (b, s, s) class indices; only while training, for remembering, and for oracles.
         classes: number of foreground classes.
+        chance: of the random draws of one training step, its own in every step; None at all other
+            times, which is how a method that prompts itself from the labels knows that it trains.
     """
 
     images: Tensor
     embedding: Tensor
     labels: Tensor | None
     classes: int
+    chance: Generator | None = None
+
+
+def is_oracle(prompts: str) -> bool:
+    """Tell whether prompts of this description are taken from the truth."""
+    return prompts.startswith("oracle")
 
 
 Memory = Mapping[str, "Tensor"]
@@ -92,6 +101,7 @@ class Method:
     remember: Callable[[Sam, Any, Batch], dict[str, Tensor]]
     logits: Callable[[Sam, Any, Batch, Memory], Tensor]
     loss: Callable[[Any], LossConfig]
+    prompts: Callable[[Any], str]
     lr: float = DEFAULT_LR
 
     @property

@@ -36,14 +36,22 @@ def set_class_tokens(sam: Sam, classes: int, *, init: HeadInit) -> None:
     )
 
 
-def train_decoder(sam: Sam, *, transformer: bool) -> None:
-    """Make the prompt encoder and the decoder trainable, with or without the two-way transformer.
+def train_decoder(sam: Sam, *, transformer: bool, idle: bool = False) -> None:
+    """Make the decoder and the embedding of "no prompt" trainable.
 
-    The quality head stays frozen.
+    Args:
+        sam: changed in place.
+        transformer: False freezes the two-way transformer.
+        idle: True also declares trainable what no loss reaches as long as SAM is not prompted: the
+            embeddings of points, boxes and masks, and the quality head. SAMed's code does, so that
+            they are in its published counts and in its files. Without a gradient the optimiser
+            leaves them alone, weight decay included, and they keep their values.
     """
-    for module in (sam.prompt_encoder.no_mask_embed, sam.mask_decoder):
-        module.requires_grad_(True)
-    sam.mask_decoder.iou_prediction_head.requires_grad_(False)
+    sam.mask_decoder.requires_grad_(True)
+    sam.mask_decoder.iou_prediction_head.requires_grad_(idle)
+    if idle:
+        sam.prompt_encoder.requires_grad_(True)
+    sam.prompt_encoder.no_mask_embed.requires_grad_(True)
     if not transformer:
         freeze_transformer(sam)
 

@@ -33,7 +33,11 @@ class AsSamed(LowRank):
 
 
 def attach_low_rank(sam: Sam, config: LowRank, classes: int, *, decoder_lora: bool) -> None:
-    """Add LoRA to q and v of the chosen encoder blocks and make the class head train.
+    """Add LoRA to q and v of the chosen encoder blocks; prompt encoder and class head train.
+
+    On SAM ViT-B with 8 classes these are the 4,913,621 numbers of SAMed's checkpoint, or the
+    1,645,909 of SAMed_s's: encoder 147,456, decoder's LoRA 23,552, prompt encoder 6,220, rest of
+    the decoder 1,468,681.
 
     Args:
         sam: changed in place.
@@ -43,7 +47,7 @@ def attach_low_rank(sam: Sam, config: LowRank, classes: int, *, decoder_lora: bo
             (SAMed_s); False trains the whole decoder (SAMed).
     """
     set_class_tokens(sam, classes, init=config.head_init)
-    train_decoder(sam, transformer=not decoder_lora)
+    train_decoder(sam, transformer=not decoder_lora, idle=True)
     chosen = select_blocks(encoder_attention(sam), config.blocks)
     add_lora(sam, chosen, parts=("q", "v"), rank=config.rank)
     if decoder_lora:

@@ -52,6 +52,7 @@ def test_one_mask_per_class_and_background(tiny_sam, init, classes):
 
 @pytest.mark.parametrize("transformer", [True, False])
 def test_what_trains(tiny_sam, transformer):
+    set_class_tokens(tiny_sam, 2, init="random")
     tiny_sam.requires_grad_(False)
     train_decoder(tiny_sam, transformer=transformer)
     found = {n for n, p in tiny_sam.named_parameters() if p.requires_grad}
@@ -63,3 +64,17 @@ def test_what_trains(tiny_sam, transformer):
         and (transformer or not n.startswith("mask_decoder.transformer."))
     } | {"prompt_encoder.no_mask_embed.weight"}
     assert found == expected
+
+
+@pytest.mark.parametrize("transformer", [True, False])
+def test_with_the_idle_parts_all_of_prompt_encoder_and_decoder_is_declared(tiny_sam, transformer):
+    set_class_tokens(tiny_sam, 2, init="random")
+    tiny_sam.requires_grad_(False)
+    train_decoder(tiny_sam, transformer=transformer, idle=True)
+    found = {n for n, p in tiny_sam.named_parameters() if p.requires_grad}
+    assert found == {
+        n
+        for n, _ in tiny_sam.named_parameters()
+        if n.startswith(("mask_decoder.", "prompt_encoder."))
+        and (transformer or not n.startswith("mask_decoder.transformer."))
+    }

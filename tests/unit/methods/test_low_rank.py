@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from samplar.errors import UsageError
 
@@ -55,3 +56,18 @@ def test_the_loss_of_a_method_is_its_config(adapted):
 def test_refuses_blocks_that_are_not_there(adapted):
     with pytest.raises(UsageError, match="last:9"):
         adapted("samed", blocks="last:9")
+
+
+IDLE = ("mask_decoder.iou_prediction_head.", "prompt_encoder.point_", "prompt_encoder.mask_")
+
+
+@pytest.mark.parametrize("name", ["samed", "samed-s"])
+def test_what_no_loss_reaches_is_counted_and_saved_and_keeps_its_values(
+    adapted, phantoms, taught, name
+):
+    model = adapted(name)
+    before = {n: p.detach().clone() for n, p in model.trained().items() if n.startswith(IDLE)}
+    assert len(before) == 6 + 4 + 10  # quality head, point tables, mask convolutions
+    taught(model, phantoms(), lr=1e-2)
+    after = model.adapter_state()
+    assert all(torch.equal(after[n], tensor) for n, tensor in before.items())
