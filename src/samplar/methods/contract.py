@@ -101,8 +101,12 @@ class Method:
     remember: Callable[[Sam, Any, Batch], dict[str, Tensor]]
     logits: Callable[[Sam, Any, Batch, Memory], Tensor]
     loss: Callable[[Any], LossConfig]
-    prompts: Callable[[Any], str]
     lr: float = DEFAULT_LR
+    prompts: Callable[[Any], str] | None = None
+
+    def prompted(self, config: Strict) -> str:
+        """Say what the method needs at test time with these settings, as its card does."""
+        return self.card.prompts if self.prompts is None else self.prompts(config)
 
     @property
     def defaults(self) -> MethodDefaults:

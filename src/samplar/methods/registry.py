@@ -55,8 +55,8 @@ def load_method(name: str) -> Method:
         remember=getattr(module, "remember", contract.remember_nothing),
         logits=getattr(module, "logits", contract.decode_classes),
         loss=getattr(module, "loss", contract.default_loss),
-        prompts=getattr(module, "prompts", lambda config: card.prompts),
         lr=getattr(module, "LR", contract.DEFAULT_LR),
+        prompts=getattr(module, "prompts", None),
     )
 
 
