@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 
 import torch
 from jaxtyping import Float
@@ -10,17 +11,27 @@ from torch import Tensor, nn
 
 from samplar.config.base import Strict
 from samplar.config.loss import LossConfig
-from samplar.errors import WeightsError
-from samplar.methods.contract import Batch, Method
+from samplar.errors import UsageError, WeightsError
+from samplar.methods.contract import Batch, Method, is_oracle
+from samplar.methods.merge import plain_copy
+from samplar.methods.original import Original
 from samplar.sam.model import Sam
 from samplar.sam.sites import first_trained_step
+
+MARK = "_samplar_method"
+"""Attribute of a SAM that has a method on it: the method's name."""
 
 
 class AdaptedSam(nn.Module):
     """SAM, one method, its settings and its memory.
 
-    Attaching freezes everything and lets the method thaw and add what it trains. The images that
-    come in are (b, 3, s, s) in the model's frame.
+    Attaching freezes everything and lets the method thaw and add what it trains. It changes `sam`
+    itself; `detach` gives it back as it was. The images that come in are (b, 3, s, s) in the
+    model's frame.
+
+    Raises:
+        UsageError: `methods.attached`, when there is a method on this SAM; `methods.writes`; and
+            what the method itself refuses. The SAM is then as it was.
     """
 
     def __init__(self, sam: Sam, method: Method, config: Strict, classes: int) -> None:
@@ -30,15 +41,37 @@ class AdaptedSam(nn.Module):
         self.config = config
         self.classes = classes
         self.memory: dict[str, Tensor] = {}
-        sam.eval().requires_grad_(False)
-        method.attach(sam, config, classes)
-        self._steps = sam.image_encoder.steps()
+        self._original = self._attach()
+        self._steps = sam.steps()
         self.prefix_steps = first_trained_step(sam)
+
+    def _attach(self) -> Original:
+        sam, name = self.sam, self.method.card.name
+        if MARK in vars(sam):
+            raise UsageError(
+                f"{name} cannot be put on a SAM that has {vars(sam)[MARK]} on it",
+                fix="Detach the first method, or load the base weights again",
+                code="methods.attached",
+            )
+        original = Original(sam)
+        with ExitStack() as trouble:
+            trouble.callback(original.restore, sam)
+            sam.eval().requires_grad_(False)
+            self.method.attach(sam, self.config, self.classes)
+            original.keep_trained(sam)
+            vars(sam)[MARK] = name
+            trouble.pop_all()
+        return original
 
     @property
     def loss(self) -> LossConfig:
         """How this method compares its output with labels."""
         return self.method.loss(self.config)
+
+    @property
+    def oracle(self) -> bool:
+        """Whether it reads the truth of the very image it segments, with these settings."""
+        return is_oracle(self.method.prompted(self.config))
 
     def trained(self) -> dict[str, nn.Parameter]:
         """Return the trainable parameters by name."""
@@ -60,7 +93,12 @@ class AdaptedSam(nn.Module):
         return x
 
     def forward(
-        self, prefix: Tensor, images: Tensor, labels: Tensor | None = None
+        self,
+        prefix: Tensor,
+        images: Tensor,
+        labels: Tensor | None = None,
+        *,
+        chance: torch.Generator | None = None,
     ) -> Float[Tensor, "b k i j"]:
         """Return class logits, background first, on the method's own grid over the frame.
 
@@ -68,8 +106,9 @@ class AdaptedSam(nn.Module):
             prefix: what `prefix(images)` returned.
             images: (b, 3, s, s).
             labels: (b, s, s), for training and for oracle methods only.
+            chance: of the random draws of a training step; None outside training.
         """
-        batch = Batch(images, self.embed(prefix), labels, self.classes)
+        batch = Batch(images, self.embed(prefix), labels, self.classes, chance)
         return self.method.logits(self.sam, self.config, batch, self.memory)
 
     @torch.no_grad()
@@ -79,6 +118,30 @@ class AdaptedSam(nn.Module):
         kept = self.method.remember(self.sam, self.config, batch)
         # As a saved adapter will have it: the memory layout decides the last bit of a product.
         self.memory = {name: tensor.contiguous() for name, tensor in kept.items()}
+
+    def merge(self) -> Sam:
+        """Return a plain, frozen SAM of its own that computes the same; this model stays as it is.
+
+        Low-rank paths are added to the weights they sit on, trained tensors are as trained, and the
+        decoder keeps its `classes + 1` mask tokens. What `memory` holds is not in it.
+
+        Raises:
+            UsageError: `methods.merge`, when the method adds parts that no plain SAM has.
+        """
+        plain = plain_copy(self.sam, self._original.parts, method=self.method.card.name)
+        del vars(plain)[MARK]
+        return plain
+
+    def detach(self) -> Sam:
+        """Take the method off and return the base SAM, bit for bit as it was before.
+
+        Nothing is loaded or copied but the tensors that were trained in place. The SAM is given
+        away: this model cannot be used any more.
+        """
+        sam = self.sam
+        del self.sam, self._steps
+        self._original.restore(sam)
+        return sam
 
     def adapter_state(self) -> dict[str, Tensor]:
         """Return everything that is not the base weights: trained tensors and memory."""

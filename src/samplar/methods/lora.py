@@ -55,7 +55,8 @@ class LoraLinear(nn.Module):
         """Return a plain linear layer that computes the same."""
         down, up = self.stacked()
         plain = nn.Linear(self.base.in_features, self.base.out_features)
-        plain.weight = nn.Parameter((self.base.weight + up @ down).detach())
+        weight = self.base.weight.double() + up.double() @ down.double()  # rounded once
+        plain.weight = nn.Parameter(weight.to(self.base.weight.dtype).detach())
         plain.bias = nn.Parameter(self.base.bias.detach().clone())
         return plain
 

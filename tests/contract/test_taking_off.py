@@ -1,0 +1,87 @@
+"""What goes on must come off: every method detaches and merges exactly, and goes on but once."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from samplar.errors import UsageError
+from samplar.methods.adapted import AdaptedSam
+from samplar.methods.contract import Batch
+from samplar.methods.lora import LoraLinear
+from samplar.methods.registry import cards, load_method
+from samplar.sam.model import Sam
+from samplar.sam.seeded import digest_of
+
+CARDS = cards()
+
+
+def put(sam, name, classes=2):
+    method = load_method(name)
+    return AdaptedSam(sam, method, method.config(), classes)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_second_method_is_refused(name, adapted):
+    model = adapted(name)
+    before = digest_of(model.sam.state_dict())
+    for other in CARDS:
+        with pytest.raises(UsageError, match=f"{other} .* that has {name} on it") as caught:
+            put(model.sam, other)
+        assert caught.value.code == "methods.attached"
+    assert digest_of(model.sam.state_dict()) == before
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_detaching_restores_sam_bit_for_bit(name, adapted, phantoms, taught, tiny_sam):
+    expected = digest_of(tiny_sam.state_dict())
+    for classes in (2, 3):  # with 3 the head has the shapes of SAM's own
+        samples = phantoms(classes=classes)
+        sam = taught(adapted(name, classes=classes), samples, lr=1e-2).detach()
+        assert type(sam) is Sam
+        assert list(sam.state_dict()) == list(tiny_sam.state_dict())
+        assert digest_of(sam.state_dict()) == expected
+        with torch.no_grad():
+            found = sam.decode(sam.encode(samples.images))
+            before = tiny_sam.decode(tiny_sam.encode(samples.images))
+        assert all(torch.equal(*pair) for pair in zip(found, before, strict=True))
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_detached_sam_takes_any_method_as_a_new_one_does(name, adapted, phantoms, taught):
+    samples = phantoms()
+    worn = taught(adapted("samed"), samples, lr=1e-2).detach()
+    states = []
+    for sam in (worn, adapted("zero-shot").detach()):
+        torch.manual_seed(0)
+        states.append(digest_of(taught(put(sam, name), samples).adapter_state()))
+    assert states[0] == states[1]
+
+
+@pytest.mark.parametrize("name", CARDS)
+@torch.no_grad()
+def test_a_merged_sam_is_plain_and_computes_the_same(name, adapted, phantoms, taught):
+    samples, others = phantoms(), phantoms(seed=1)
+    with torch.enable_grad():
+        model = taught(adapted(name), samples, lr=1e-2)
+    before = digest_of(model.sam.state_dict())
+    plain = model.merge()
+    assert digest_of(model.sam.state_dict()) == before
+    assert not any(isinstance(module, LoraLinear) for module in plain.modules())
+    assert set(Sam(plain.shape).state_dict()) == set(plain.state_dict())
+    batch = Batch(others.images, plain.encode(others.images), others.labels, model.classes)
+    found = model.method.logits(plain, model.config, batch, model.memory)
+    expected = model(model.prefix(others.images), others.images, others.labels)
+    tolerance = 1e-5 * max(1.0, expected.abs().max().item())
+    torch.testing.assert_close(found, expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_only_what_trains_in_place_is_kept_twice(name, adapted, tiny_sam):
+    model = adapted(name)
+    trained, base = model.trained(), tiny_sam.state_dict()
+    in_place = sum(
+        p.numel() for key, p in trained.items() if key in base and base[key].shape == p.shape
+    )
+    kept = sum(copy.numel() for _, copy in model._original._trained)
+    assert kept <= in_place
