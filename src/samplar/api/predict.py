@@ -103,7 +103,7 @@ def predict(
         inputs.cases,
         out,
         options=options,
-        truth=_truth(inputs.dataset, card.plane) if model.method.card.oracle else None,
+        truth=_truth(inputs.dataset, card.plane) if model.oracle else None,
         on_case=on_case,
     )
     return Predicted(outcome, time.monotonic() - start)

@@ -76,7 +76,8 @@ def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
         for step in range(done, config.iterations):
             rate = learning_rate(step, config)
             prefix, samples = pool.batch(batches[step])
-            loss = _loss(model, prefix, samples, run.precision)
+            chance = generator(run.seed, f"step {step}")  # of the step alone: resuming repeats it
+            loss = _loss(model, prefix, samples, precision=run.precision, chance=chance)
             _guard("loss", loss, step, pool.exemplars_of(batches[step]))
             norm = _gradients(optimizer, loss, config.clip)
             _guard("gradient's norm", norm, step, pool.exemplars_of(batches[step]))
@@ -104,11 +105,18 @@ def _resume(model: AdaptedSam, optimizer: torch.optim.AdamW, run: TrainingRun) -
     return checkpoint.step
 
 
-def _loss(model: AdaptedSam, prefix: Tensor, samples: Samples, precision: str) -> Tensor:
+def _loss(
+    model: AdaptedSam,
+    prefix: Tensor,
+    samples: Samples,
+    *,
+    precision: str,
+    chance: torch.Generator,
+) -> Tensor:
     device = model.sam.device
     labels, valid = samples.labels.to(device), samples.valid.to(device)
     with autocast(precision, device):
-        logits = model(prefix.to(device), samples.images.to(device), labels)
+        logits = model(prefix.to(device), samples.images.to(device), labels, chance=chance)
     labels, valid = _on_grid(labels, logits), _on_grid(valid, logits)
     return segmentation_loss(logits, labels, model.loss, valid=valid)
 
