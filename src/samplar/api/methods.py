@@ -11,13 +11,13 @@ def list_methods(*, weights: str | None = None, classes: int = 1) -> list[dict[s
     """Return one row per method, by name.
 
     Args:
-        weights: base weights on which to count what each method trains; None leaves the count out
-            and needs no torch.
+        weights: base weights on which to count what each method trains, known ones also without
+            their file; None leaves the count out and needs no torch.
         classes: number of foreground classes to count for.
 
     Raises:
         UsageError: `methods.*`, `weights.unknown`.
-        WeightsError: the weights cannot be loaded.
+        WeightsError: a file of weights that cannot be used.
     """
     counts = {} if weights is None else _trainable(weights, classes)
     return [
@@ -35,16 +35,15 @@ def list_methods(*, weights: str | None = None, classes: int = 1) -> list[dict[s
 
 
 def _trainable(weights: str, classes: int) -> dict[str, int]:
-    """Attach each method, with its default settings, to a copy of the real model and count."""
+    """Attach each method, with its default settings, to a model without numbers and count."""
     import copy
 
-    from samplar.methods.adapted import AdaptedSam
-    from samplar.sam.weights import load_sam
+    from samplar.sam.weights import countable_sam
 
-    sam = load_sam(weights)
+    empty = countable_sam(weights).requires_grad_(False)
     counts = {}
     for name in cards():
-        method = load_method(name)
-        model = AdaptedSam(copy.deepcopy(sam), method, method.config(), classes)
-        counts[name] = sum(parameter.numel() for parameter in model.trained().values())
+        method, sam = load_method(name), copy.deepcopy(empty)
+        method.attach(sam, method.config(), classes)
+        counts[name] = sum(p.numel() for p in sam.parameters() if p.requires_grad)
     return counts

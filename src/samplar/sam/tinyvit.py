@@ -161,7 +161,7 @@ def offset_index(window: int) -> Int[Tensor, "n n"]:
     numbers: dict[tuple[int, int], int] = {}
     pairs = ((abs(a[0] - b[0]), abs(a[1] - b[1])) for a in cells for b in cells)
     flat = [numbers.setdefault(pair, len(numbers)) for pair in pairs]
-    return torch.tensor(flat).view(len(cells), len(cells))
+    return torch.tensor(flat, device="cpu").view(len(cells), len(cells))
 
 
 class Feedforward(nn.Module):

@@ -67,10 +67,13 @@ class PatchEmbed(nn.Module):
 
     def __init__(self, width: int, patch: int) -> None:
         super().__init__()
+        self.patch = patch
         self.proj = nn.Conv2d(3, width, patch, stride=patch)
 
     def forward(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c i j"]:
         """Embed the image."""
+        if x.shape[-2] % self.patch or x.shape[-1] % self.patch:
+            raise ValueError(f"sides {tuple(x.shape[-2:])} are no multiples of {self.patch}")
         return self.proj(x.contiguous(memory_format=torch.channels_last))
 
 

