@@ -17,6 +17,7 @@ from samplar.config.base import Strict
 Probability = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
 Strength = Literal["off", "light", "standard", "strong"]
+Recipe = Literal["guided", "samed"]
 
 STRENGTHS: dict[str, float] = {"off": 0.0, "light": 0.5, "standard": 1.0, "strong": 1.5}
 """How far each named strength moves from the identity, as a share of the ranges below."""
@@ -150,6 +151,10 @@ class LookRange(Strict):
 class SynthesisConfig(Strict):
     """Everything that decides what the synthesis may draw."""
 
+    recipe: Recipe = Field(
+        default="guided",
+        description="guided: by the exemplars, as below; samed: SAMed's turns and flips, no ranges",
+    )
     strength: Strength = Field(
         default="standard", description="scales all ranges; off: only exemplars"
     )

@@ -23,6 +23,10 @@ class TrainingConfig(Strict):
     lr: float = Field(default=1e-3, gt=0, le=1)
     warmup: int = Field(default=50, ge=0)
     power: float = Field(default=0.9, ge=0)
+    schedule: Literal["fitted", "samed"] = "fitted"
+    """fitted: reaches 0 at the end, warm-up at most a fifth; samed: the published form."""
+    horizon: int | None = Field(default=None, ge=1)
+    """Iterations of decay after which the rate of `samed` would be 0; none: `iterations`."""
     weight_decay: float = Field(default=0.1, ge=0)
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient of all trained parameters together."""

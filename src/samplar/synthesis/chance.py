@@ -16,6 +16,7 @@ from samplar.config.synthesis import (
 from samplar.synthesis.dice import Dice
 from samplar.synthesis.draw import Affine, Draw, Elastic, Look, Move, Pair, Policy, Tone, Warp
 from samplar.synthesis.organs import Organ, together
+from samplar.synthesis.turns import draw_turned
 
 
 def draw_one(
@@ -35,6 +36,8 @@ def draw_one(
         config: chances and ranges.
         seed: decides everything.
     """
+    if config.recipe == "samed" and config.factor > 0:
+        return draw_turned(exemplar, side=side, seed=seed)
     dice = Dice(seed, factor=config.factor)
     family = dice.one_of(_weights(config.mix))
     if config.factor == 0 or family == "exemplar":

@@ -92,10 +92,13 @@ def adapt(
 def starting_exemplars(
     samples: Samples, classes: int, config: FitConfig, chance: torch.Generator
 ) -> list[int]:
-    """Return the exemplar that each image of the pool starts from: without synthesis, each once."""
+    """Return the exemplar that each image of the pool starts from.
+
+    They take turns, each once without synthesis; guided synthesis lets classes take turns as well.
+    """
     count = pool_size(config, len(samples))
-    if config.synthesis.factor == 0:
-        return list(range(count))
+    if config.synthesis.factor == 0 or config.synthesis.recipe == "samed":
+        return [number % len(samples) for number in range(count)]
     return balanced_indices(samples.labels, classes, count, chance)
 
 

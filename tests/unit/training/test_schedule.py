@@ -34,3 +34,40 @@ def test_the_shortest_runs_start_at_the_full_rate(iterations):
 
 def test_power_zero_is_constant():
     assert set(rates(iterations=10, warmup=0, lr=0.2, power=0)) == {0.2}
+
+
+def published(count, *, base, warmup, horizon, power):
+    """The rates at which SAMed's training loop takes its steps, written as that loop sets them."""
+    rate, taken = base / warmup, []
+    for number in range(count):
+        taken.append(rate)
+        if number < warmup:
+            rate = base * ((number + 1) / warmup)
+        else:
+            rate = base * (1.0 - (number - warmup) / horizon) ** power
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("power", "epochs", "stop"), [(0.9, 200, 200), (0.9, 200, 160), (7, 400, 300)]
+)
+def test_samed_is_followed_number_by_number(power, epochs, stop):
+    settings = {"iterations": 93 * stop, "warmup": 250, "lr": 0.005, "power": power}
+    found = rates(**settings, schedule="samed", horizon=93 * epochs)
+    expected = published(93 * stop, base=0.005, warmup=250, horizon=93 * epochs, power=power)
+    assert max(abs(a - b) for a, b in zip(found, expected, strict=True)) < 1e-12
+    assert found[0] == found[1] == 0.005 / 250
+    assert max(found) == found[250] == 0.005
+
+
+def test_beyond_the_horizon_samed_would_stand_still():
+    found = rates(iterations=20, warmup=0, lr=1.0, schedule="samed", horizon=10)
+    assert found[0] == 1.0
+    assert found[10] > 0
+    assert set(found[11:]) == {0.0}
+
+
+def test_without_a_horizon_samed_decays_over_the_run():
+    assert rates(iterations=9, warmup=2, lr=1.0, schedule="samed") == pytest.approx(
+        published(9, base=1.0, warmup=2, horizon=9, power=0.9)
+    )
