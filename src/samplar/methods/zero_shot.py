@@ -1,45 +1,62 @@
 """SAM as published, prompted from the truth: an oracle, for comparison only.
 
-One box, or one point, per class, taken from the labels of the very image it segments. What it shows
-is how well SAM cuts out a structure that somebody else has already found.
+What it shows is how well SAM cuts out a structure that somebody else has already found. `box` and
+`points` prompt every class from the labels of the very image that is segmented. `automatic` shows
+SAM nothing, and then picks with the labels, for every class, the mask that fits it best.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int, Integer
+from pydantic import Field
 from torch import Tensor
 
 from samplar.config.base import Strict
 from samplar.errors import UsageError
+from samplar.methods.asking import ABSENT, class_logits, decode_rows
+from samplar.methods.automatic import Sieve, automatic_masks
+from samplar.methods.content import content_masks, content_sizes
 from samplar.methods.contract import Batch, Card, Memory
+from samplar.methods.oracle_prompts import box_prompts, point_prompts
 from samplar.sam.model import Sam
-from samplar.sam.prompt import Prompts
 
 card = Card(
     name="zero-shot",
-    title="SAM without training, prompted with each class's true box or point (oracle)",
+    title="SAM without training, prompted with each class's truth (oracle)",
     paper="Kirillov et al. 2023, arXiv 2304.02643",
     plugs_in="prompt",
-    prompts="oracle box or point",
+    prompts="oracle box, points, or choice among automatic masks",
     licence_note="Apache-2.0",
     trains=False,
 )
 
-ABSENT = -1e4
-"""Logit of a class that the oracle says is not there."""
+IGNORE = 255
 
 
 class Config(Strict):
     """Which oracle."""
 
-    prompt: Literal["box", "point"] = "box"
+    prompt: Literal["box", "points", "automatic"] = "box"
+    inside: int = Field(default=1, ge=1, le=32)
+    """Points inside the structure, for `points`."""
+    outside: int = Field(default=0, ge=0, le=32)
+    """Points around it, for `points`."""
+    grid: int = Field(default=32, ge=1, le=128)
+    """Points per side of the image, for `automatic`."""
+    sure: float = Field(default=0.88, ge=-1, le=1)
+    """Smallest predicted IoU of an automatic mask."""
+    stable: float = Field(default=0.95, ge=0, le=1)
+    """Smallest stability of an automatic mask."""
+    overlap: float = Field(default=0.7, ge=0, le=1)
+    """Largest IoU of the boxes of two automatic masks."""
 
 
-def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tensor, "b k i j"]:
-    """Prompt every class that the labels show; background has logit 0, SAM's own threshold.
+def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tensor, "b k r s"]:
+    """Segment every class that the labels show; background has logit 0, SAM's own threshold.
 
     Raises:
         UsageError: `methods.oracle` when the images come without labels.
@@ -50,36 +67,84 @@ def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tens
             fix="Use it on a labelled data set, or choose a method that needs no prompt",
             code="methods.oracle",
         )
-    pairs = [(i, k) for i in range(len(batch.labels)) for k in range(1, batch.classes + 1)]
-    present = [(i, k) for i, k in pairs if bool((batch.labels[i] == k).any())]
-    height, width = (4 * side for side in batch.embedding.shape[-2:])
-    out = batch.embedding.new_full((len(batch.labels), batch.classes + 1, height, width), ABSENT)
-    out[:, 0] = 0
-    for image, index in present:
-        prompts = prompt_of(batch.labels[image] == index, config.prompt)
-        masks, _ = sam.decode(batch.embedding[image : image + 1], prompts)
-        out[image, index] = masks[0, 0]
+    asked = _ask(batch, batch.labels)
+    masks = (_chosen if config.prompt == "automatic" else _prompted)(sam, config, asked)
+    return class_logits(
+        masks, asked.image, asked.index, images=len(batch.images), classes=batch.classes
+    )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One row per class that an image shows.
+
+    Args:
+        embedding: (b, d, i, j) of the images.
+        sizes: (height, width) of each image in the frame.
+        known: (b, s, s) True on labelled pixels of the image.
+        image: (p,) number of the image of each row.
+        index: (p,) class of each row.
+        truth: (p, s, s) True where that class is.
+    """
+
+    embedding: Float[Tensor, "b d i j"]
+    sizes: list[tuple[int, int]]
+    known: Bool[Tensor, "b s s"]
+    image: Int[Tensor, " p"]
+    index: Int[Tensor, " p"]
+    truth: Bool[Tensor, "p s s"]
+
+
+def _ask(batch: Batch, labels: Integer[Tensor, "b s s"]) -> _Asked:
+    shown = torch.stack([labels == index for index in range(1, batch.classes + 1)], dim=1)
+    image, number = torch.nonzero(shown.flatten(2).any(dim=2), as_tuple=True)
+    sizes = content_sizes(batch.images)
+    known = content_masks(sizes, batch.images) & (labels != IGNORE)
+    return _Asked(batch.embedding, sizes, known, image, 1 + number, shown[image, number])
+
+
+def _prompted(sam: Sam, config: Config, asked: _Asked) -> Float[Tensor, "p r s"]:
+    """Return SAM's single mask for the box, or the points, of each row's truth."""
+    if config.prompt == "box":
+        prompts = box_prompts(asked.truth)
+    else:
+        others = ~asked.truth & asked.known[asked.image]
+        prompts = point_prompts(asked.truth, others, inside=config.inside, outside=config.outside)
+    return decode_rows(sam, asked.embedding, asked.image, prompts)[0][:, 0]
+
+
+def _chosen(sam: Sam, config: Config, asked: _Asked) -> Float[Tensor, "p r s"]:
+    """Return for each row the automatic mask of its image with the largest IoU with its truth."""
+    height, width = (4 * side for side in asked.embedding.shape[-2:])
+    out = torch.full((len(asked.image), height, width), ABSENT, device=asked.embedding.device)
+    sieve = Sieve(config.grid, config.sure, config.stable, config.overlap)
+    for number in asked.image.unique().tolist():
+        found = automatic_masks(
+            sam,
+            asked.embedding[number : number + 1],
+            size=asked.truth.shape[-1],
+            content=asked.sizes[number],
+            sieve=sieve,
+        )
+        for row in torch.nonzero(asked.image == number)[:, 0].tolist():
+            best = best_match(found.masks, asked.truth[row], asked.known[number])
+            if best is not None:
+                out[row] = found.logits[best]
     return out
 
 
-def prompt_of(mask: Tensor, kind: Literal["box", "point"]) -> Prompts:
-    """Return the tight box around a mask (h, w), or the mask's pixel farthest from its border."""
-    ys, xs = torch.nonzero(mask, as_tuple=True)
-    if kind == "box":
-        corners = torch.stack([xs.min(), ys.min(), xs.max(), ys.max()])
-        return Prompts(boxes=corners[None].float())
-    deepest = int(_depth(mask)[ys, xs].argmax())
-    point = torch.stack([xs[deepest], ys[deepest]]).float()
-    label = torch.ones(1, 1, dtype=torch.long, device=mask.device)
-    return Prompts(points=point.view(1, 1, 2), labels=label)
+def best_match(
+    masks: Bool[Tensor, "n h w"], truth: Bool[Tensor, "s s"], known: Bool[Tensor, "s s"]
+) -> int | None:
+    """Return which mask has the largest IoU with the truth on known pixels; None if none meets it.
 
-
-def _depth(mask: Tensor) -> Tensor:
-    """Count how many erosions each pixel survives (3 x 3, the outside counts as background)."""
-    layer = mask.float()[None, None]
-    depth = torch.zeros_like(layer)
-    while layer.any():
-        depth += layer
-        padded = torch.nn.functional.pad(1 - layer, (1, 1, 1, 1), value=1.0)
-        layer = 1 - torch.nn.functional.max_pool2d(padded, 3, stride=1)
-    return depth[0, 0]
+    The masks lie in the upper left corner of the frame of `truth`.
+    """
+    height, width = masks.shape[-2:]
+    truth, known = truth[:height, :width], known[:height, :width]
+    common = (masks & truth).flatten(1).sum(dim=1)
+    either = ((masks | truth) & known).flatten(1).sum(dim=1)
+    overlap = common / either.clamp(min=1)
+    if len(masks) == 0 or not bool(overlap.any()):
+        return None
+    return int(overlap.argmax())
