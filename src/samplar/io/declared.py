@@ -52,17 +52,20 @@ def declared_labels(
 def parse_labels(document: Any, path: Path) -> LabelSet:
     """Read declared classes: `{"liver": 1}`, `{"1": "liver"}` or `{"1": {"name": "liver"}}`.
 
-    `background` is 0; a class called `ignore` marks what nobody labelled. Gaps are fine.
+    `background` is 0; a class called `ignore` marks what nobody labelled. Gaps are fine. A list
+    makes one class of several values, `{"tumour": [1, 2, 4]}`: it is written as the first of them.
+    What is listed under `background` with 0 counts as background.
 
     Raises:
-        InputError: `labels.regions` (a class made of several values), `labels.declaration`.
+        InputError: `labels.regions` (classes that share a value), `labels.declaration`.
     """
     if not isinstance(document, Mapping) or not document:
         raise _wrong(path, "the labels are not a list of names and values")
-    values = dict(_name_and_value(key, entry, path) for key, entry in document.items())
-    if len(values) < len(document):
-        raise _wrong(path, f"{len(document)} labels share {len(values)} names")
-    _check_values(values, path)
+    listed = dict(_name_and_values(key, entry, path) for key, entry in document.items())
+    if len(listed) < len(document):
+        raise _wrong(path, f"{len(document)} labels share {len(listed)} names")
+    _check_values(listed, path)
+    values = {name: several[0] for name, several in listed.items()}
     ignore = values.pop("ignore", None)
     values.pop("background", None)
     if not values:
@@ -70,7 +73,13 @@ def parse_labels(document: Any, path: Path) -> LabelSet:
     if len(values) > MAX_CLASSES:
         raise _wrong(path, f"{len(values)} classes, more than the {MAX_CLASSES} allowed")
     names = sorted(values, key=lambda name: values[name])
-    return LabelSet(tuple(names), tuple(values[name] for name in names), ignore)
+    places = {"background": 0, **{name: place for place, name in enumerate(names, start=1)}}
+    return LabelSet(
+        tuple(names),
+        tuple(values[name] for name in names),
+        ignore,
+        tuple((value, places[name]) for name in places for value in listed.get(name, ())[1:]),
+    )
 
 
 def parse_labels_per_case(document: Any, path: Path) -> dict[str, LabelSet]:
@@ -125,20 +134,15 @@ def _with_own_labels(
     return tuple(replace(case, own_labels=per_case[case.id]) for case in cases)
 
 
-def _name_and_value(key: Any, entry: Any, path: Path) -> tuple[str, int]:
+def _name_and_values(key: Any, entry: Any, path: Path) -> tuple[str, tuple[int, ...]]:
     if isinstance(entry, Mapping):
         entry = entry.get("name")
-    if isinstance(entry, list | tuple):
-        raise InputError(
-            f"{key!r} is a region made of the values {few(entry)}; a class has one value here",
-            fix='Declare each value as its own class, such as {"oedema": 1, "core": 2}',
-            code="labels.regions",
-            path=path,
-        )
+    if isinstance(entry, list | tuple) and entry and all(map(_is_whole, entry)):
+        return _clean(key), tuple(map(int, entry))
     if _is_whole(entry):
-        return _clean(key), int(entry)
+        return _clean(key), (int(entry),)
     if isinstance(entry, str) and _is_whole(key):
-        return _clean(entry), int(key)
+        return _clean(entry), (int(key),)
     raise _wrong(path, f"{key!r}: {entry!r} is neither name: value nor value: name")
 
 
@@ -154,17 +158,35 @@ def _clean(name: Any) -> str:
     return text.lower() if text.lower() in {"background", "ignore"} else text
 
 
-def _check_values(values: Mapping[str, int], path: Path) -> None:
-    if "" in values:
-        raise _wrong(path, f"the value {values['']} has an empty name")
-    outside = {name: value for name, value in values.items() if not 0 <= value <= MAX_VALUE}
+def _check_values(listed: Mapping[str, tuple[int, ...]], path: Path) -> None:
+    if "" in listed:
+        raise _wrong(path, f"the value {listed[''][0]} has an empty name")
+    flat = [value for several in listed.values() for value in several]
+    outside = [value for value in flat if not 0 <= value <= MAX_VALUE]
     if outside:
-        raise _wrong(path, f"values outside 0..{MAX_VALUE}: {outside}")
-    if len(set(values.values())) < len(values):
-        raise _wrong(path, f"several classes share a value: {dict(values)}")
-    zero = [name for name, value in values.items() if value == 0]
-    if values.get("background", 0) != 0 or (zero and zero != ["background"]):
+        raise _wrong(path, f"values outside 0..{MAX_VALUE}: {few(outside)}")
+    _check_shared(listed, flat, path)
+    zero = [name for name, several in listed.items() if 0 in several]
+    if listed.get("background", (0,))[0] != 0 or (zero and zero != ["background"]):
         raise _wrong(path, "the value 0 is always background and background is always 0")
+    if len(listed.get("ignore", ())) > 1:
+        raise _wrong(path, f"ignore has {len(listed['ignore'])} values, it can have one")
+
+
+def _check_shared(listed: Mapping[str, tuple[int, ...]], flat: list[int], path: Path) -> None:
+    shared = sorted({value for value in flat if flat.count(value) > 1})
+    if not shared:
+        return
+    names = [name for name, several in listed.items() if shared[0] in several]
+    if len(flat) == len(listed):
+        raise _wrong(path, f"several classes share a value: {few(names)} are {shared[0]}")
+    raise InputError(
+        f"the value {shared[0]} is in {few(names)}; a voxel has one class here",
+        fix='List each value once, such as {"oedema": 2, "core": [1, 4]}; '
+        "overlapping regions can be scored with samplar evaluate --regions",
+        code="labels.regions",
+        path=path,
+    )
 
 
 def _wrong(path: Path, problem: str) -> InputError:

@@ -25,19 +25,30 @@ class LabelSet:
         names: one name per foreground class.
         values: the value each class has in the label files, distinct and positive.
         ignore: the value that marks "not labelled" in the files, if they have one.
+        merged: further file values, each with the index of the class it counts as; 0: background.
+            They are read, never written.
     """
 
     names: tuple[str, ...]
     values: tuple[int, ...]
     ignore: int | None = None
+    merged: tuple[tuple[int, int], ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
 
     @property
+    def indices(self) -> dict[int, int]:
+        """The index that each value of a label file becomes."""
+        found = {0: 0, **{value: i for i, value in enumerate(self.values, start=1)}}
+        if self.ignore is not None:
+            found[self.ignore] = IGNORE
+        return found | dict(self.merged)
+
+    @property
     def known(self) -> set[int]:
         """The values a label file may hold."""
-        return {0, *self.values} | ({self.ignore} if self.ignore is not None else set())
+        return set(self.indices)
 
     def check_values(self, counts: Mapping[int, int], *, path: str | None = None) -> None:
         """Refuse values that are not declared, given how many voxels have each.
@@ -64,9 +75,8 @@ class LabelSet:
         """
         self.check_values(count_values(array), path=path)
         table = np.zeros(max(self.known) + 1, dtype=np.uint8)
-        table[list(self.values)] = range(1, len(self) + 1)
-        if self.ignore is not None:
-            table[self.ignore] = IGNORE
+        for value, index in self.indices.items():
+            table[value] = index
         return table[array]
 
     def to_values(self, indices: np.ndarray) -> np.ndarray:

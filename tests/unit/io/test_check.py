@@ -41,6 +41,16 @@ def test_a_sound_data_set_is_described(flat):
     assert "3 exemplars from 2 subjects" in finding(report, "exemplars.possible").problem
 
 
+def test_a_class_of_several_values_is_counted_as_one(flat):
+    flat.json("label_names.json", {"liver": [3, 1]})
+    report = check_dataset(flat.root)
+    assert report.ok
+    assert [tuple(c.model_dump().values()) for c in report.labels] == [("liver", 3, 8, 3, 3, 2)]
+    flat.json("label_names.json", {"background": [0, 3], "liver": 1})
+    report = check_dataset(flat.root)
+    assert [tuple(c.model_dump().values()) for c in report.labels] == [("liver", 1, 6, 3, 3, 2)]
+
+
 def test_the_report_is_plain_data(flat):
     document = check_dataset(flat.root).model_dump(mode="json")
     assert {"ok", "findings", "cases", "labels", "subjects"} <= set(document)

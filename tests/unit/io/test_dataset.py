@@ -108,7 +108,7 @@ def test_one_problem_is_raised_as_it_is_and_many_are_counted(flat):
     flat.png("labels/b_11.png", np.ones((4, 6)))
     error = refused("dataset.label_without_image", flat.root)
     assert "b_11.png, did you mean b_1?" in error.problem
-    flat.text("label_names.json", '{"regions": [1, 2]}')
+    flat.text("label_names.json", '{"a": [1, 2], "b": [2, 3]}')
     flat.text("labelled_slices.yaml", "zz: [1]")
     error = refused("dataset.problems", flat.root)
     assert error.problem.startswith("3 problems, the first: 1 of 4 labels have no image")

@@ -42,8 +42,16 @@ def test_regions_are_refused_with_what_to_write():
     with pytest.raises(InputError) as caught:
         parse_labels({"background": 0, "whole tumour": [1, 2, 3], "core": [2, 3]}, PATH)
     assert caught.value.code == "labels.regions"
-    assert "'whole tumour' is a region made of the values 1, 2, 3" in caught.value.problem
-    assert '"oedema": 1' in caught.value.fix
+    assert "the value 2 is in whole tumour, core" in caught.value.problem
+    assert '"oedema": 2' in caught.value.fix
+
+
+def test_one_class_may_be_made_of_several_values():
+    declared = {"background": [0, 5, 9], "tumour": [4, 1, 2], "liver": 6, "ignore": 255}
+    labels = parse_labels(declared, PATH)
+    assert (labels.names, labels.values) == (("tumour", "liver"), (4, 6))
+    assert labels.ignore == 255
+    assert labels.indices == {0: 0, 5: 0, 9: 0, 4: 1, 1: 1, 2: 1, 6: 2, 255: 255}
 
 
 @pytest.mark.parametrize(
@@ -59,6 +67,12 @@ def test_regions_are_refused_with_what_to_write():
         ({"liver": -1}, "outside 0..65535"),
         ({"liver": 65_536}, "outside 0..65535"),
         ({"liver": 1.5}, "neither name: value nor value: name"),
+        ({"liver": []}, "neither name: value nor value: name"),
+        ({"liver": [1, 2.5]}, "neither name: value nor value: name"),
+        ({"liver": [1, 0]}, "0 is always background"),
+        ({"background": [5, 0], "liver": 1}, "0 is always background"),
+        ({"liver": 1, "ignore": [254, 255]}, "ignore has 2 values"),
+        ({"liver": [1, 70_000]}, "outside 0..65535: 70000"),
         ({"liver": True}, "neither name: value nor value: name"),
         ({"liver": "left"}, "neither name: value nor value: name"),
         ({"1": " "}, "empty name"),

@@ -59,3 +59,14 @@ def test_negative_and_huge_values_are_counted():
 def test_negative_value_is_undeclared():
     with pytest.raises(InputError, match="-1 \\(1 voxels\\)"):
         LABELS.to_indices(np.array([[[-1, 0]]]))
+
+
+def test_merged_values_count_as_their_class_and_are_never_written():
+    labels = LabelSet(("tumour", "liver"), (1, 6), merged=((2, 1), (4, 1), (9, 0)))
+    values = np.array([[[0, 1, 2, 4, 6, 9]]])
+    indices = labels.to_indices(values)
+    np.testing.assert_array_equal(indices, [[[0, 1, 1, 1, 2, 0]]])
+    np.testing.assert_array_equal(labels.to_values(indices), [[[0, 1, 1, 1, 6, 0]]])
+    assert labels.known == {0, 1, 2, 4, 6, 9}
+    with pytest.raises(InputError, match="declared are 0, 1, 2, 4, 6, 9"):
+        labels.to_indices(np.array([[[3]]]))

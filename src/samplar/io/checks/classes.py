@@ -89,9 +89,9 @@ def class_areas(facts: CaseFacts, labels: LabelSet, plane: Plane) -> np.ndarray 
     own = facts.case.own_labels or labels
     columns = {value: column for column, value in enumerate(facts.label.counts)}
     areas = np.zeros((len(raw), len(labels)), dtype=np.int64)
-    for name, value in zip(own.names, own.values, strict=True):
-        if value in columns:
-            areas[:, labels.names.index(name)] = raw[:, columns[value]]
+    for value, index in own.indices.items():
+        if value in columns and 0 < index <= len(own):
+            areas[:, labels.names.index(own.names[index - 1])] += raw[:, columns[value]]
     return areas
 
 
