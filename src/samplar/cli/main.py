@@ -13,6 +13,7 @@ from samplar.cli import (
     doctor,
     evaluate,
     exemplars,
+    export,
     fit,
     methods,
     predict,
@@ -28,7 +29,20 @@ HELP = """SAM from a few exemplars: label a handful of slices, get the whole dat
 Not a medical device; for research only.
 """
 
-VERBS = (demo, check, exemplars, synth, fit, predict, evaluate, report, methods, weights, doctor)
+VERBS = (
+    demo,
+    check,
+    exemplars,
+    synth,
+    fit,
+    predict,
+    evaluate,
+    report,
+    export,
+    methods,
+    weights,
+    doctor,
+)
 """In the order of `samplar --help`."""
 
 app = typer.Typer(
