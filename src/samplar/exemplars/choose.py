@@ -54,10 +54,11 @@ def choose(
         strategy: `random`: spread over subjects first (a smaller k is the start of a larger one);
             `most-classes`: each next slice adds the most classes not seen yet, then has the most
             classes, then is of a subject not yet used, then shows each class at its largest;
-            `diverse`: slices that together look most like all slices (the sum over all slices of
-            the cosine to the closest chosen one, by stochastic greedy, Mirzasoleiman et al., Lazier
-            than lazy greedy, 2015: each pick is the best of a random half), of new subjects first,
-            covering every class.
+            `diverse`: slices that together look most like all slices, class by class (the mean over
+            the slices that show a class of the cosine to the closest chosen one that shows it too,
+            summed over classes, by stochastic greedy, Mirzasoleiman et al., Lazier than lazy
+            greedy, 2015: each pick is the best of a random half), of new subjects first, covering
+            every class.
         seed: of every random draw and of ties.
         embeddings: (n, d), one row a candidate, for `diverse`.
 
@@ -142,16 +143,23 @@ def _area_balance(slices: Sequence[Candidate]) -> list[float]:
 def _diverse(
     slices: Sequence[Candidate], k: int, generator: np.random.Generator, points: np.ndarray
 ) -> list[int]:
+    """Pick by stochastic greedy on the coverage of each class by the chosen slices that show it."""
     unit = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
     similar = unit @ unit.T
-    covered = np.full(len(slices), -1.0)
+    shown = np.array([candidate.pixels_per_class for candidate in slices]) > 0
+    weight = shown / np.maximum(shown.sum(axis=0), 1)  # every class counts the same
+    covered = np.full(shown.shape, -1.0)
+
+    def with_one_more(i: int) -> np.ndarray:
+        return np.where(shown[i], np.maximum(covered, similar[i][:, None]), covered)
+
     missing = frozenset[int]().union(*(candidate.classes for candidate in slices))
     chosen: list[int] = []
     for left in range(k, 0, -1):
         pool = _preferred(slices, chosen, missing, left)
         pool = generator.permutation(pool)[: max(FEWEST, -(-len(pool) // 2))].tolist()
-        pick = max(pool, key=lambda i: float(np.maximum(similar[i], covered).sum()))
-        covered = np.maximum(covered, similar[pick])
+        pick = max(pool, key=lambda i: float((weight * with_one_more(i)).sum()))
+        covered = with_one_more(pick)
         missing -= slices[pick].classes
         chosen.append(pick)
     return chosen

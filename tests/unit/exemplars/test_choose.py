@@ -131,6 +131,14 @@ def test_diverse_prefers_the_typical_slice_to_the_outlier():
     assert diverse(slices(*[("a", 1)] * 8), 1, [*crowd, [-1, 0]]) != [7]
 
 
+def test_diverse_wants_each_class_where_it_looks_different():
+    """Class 2 has two looks, class 1 one: both slices show both classes, though 0 is typical."""
+    rows = slices(*[("a", 1, 0)] * 6, ("a", 1, 1), ("a", 1, 1))
+    points = [[1, 0.01 * n] for n in range(6)] + [[1, 1], [1, -1]]
+    for seed in range(10):
+        assert sorted(diverse(rows, 2, points, seed)) == [6, 7]
+
+
 def test_diverse_takes_new_subjects_first():
     rows = slices(("a", 1), ("a", 1), ("a", 1), ("b", 1))
     assert 3 in diverse(rows, 2, [[1, 0], [0, 1], [1, 1], [1, 0]])
