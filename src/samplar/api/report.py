@@ -36,6 +36,8 @@ from samplar.training.tensors import as_samples
 
 SHEET = 18
 EACH = 2
+PICTURED = 100
+"""Exemplars shown at most: a page with thousands of pictures opens nowhere."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def _methods(card: AdapterCard, shown: Shown) -> tuple[MethodResult, ...]:
 
 
 def _pictures(exemplars: ExemplarSet) -> Iterable[Picture]:
-    for number, exemplar in enumerate(exemplars.exemplars, start=1):
+    for number, exemplar in enumerate(exemplars.exemplars[:PICTURED], start=1):
         image = np.moveaxis(exemplar.image, 0, -1)
         yield Picture(
             png=outlined_png(image, exemplar.labels),

@@ -23,7 +23,7 @@ CountOption = Annotated[
     int | None, typer.Option("-k", help="How many exemplars.  [default: 4]", show_default=False)
 ]
 StrategyOption = Annotated[
-    Literal["random", "most-classes", "diverse"] | None,
+    Literal["random", "most-classes", "diverse", "all"] | None,
     typer.Option(help="How exemplars are chosen.  [default: diverse]"),
 ]
 ExemplarsOption = Annotated[

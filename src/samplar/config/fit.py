@@ -50,7 +50,8 @@ class FitConfig(Strict):
     dataset: Path
     split: Path | None = None
     k: int = Field(default=4, ge=1, le=10_000)
-    strategy: Literal["random", "most-classes", "diverse"] = "diverse"
+    strategy: Literal["random", "most-classes", "diverse", "all"] = "diverse"
+    """How exemplars are chosen; `all`: every labelled slice, and `k` is then not used."""
     exemplars: Path | None = None
     """An exemplars.yaml that names the slices; `k` and `strategy` are then not used."""
     method: str = "decoder-only"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -46,12 +46,12 @@ class Manifest(Strict):
 
     Attributes:
         exemplars: at least one, in the order chosen.
-        strategy: how they were chosen; None if by hand.
+        strategy: how they were chosen; `all` if every labelled slice is listed, None if by hand.
         seed: the seed of that choice.
     """
 
     exemplars: tuple[ManifestEntry, ...]
-    strategy: Strategy | None = None
+    strategy: Literal[Strategy, "all"] | None = None
     seed: int | None = None
 
     @field_validator("exemplars")
@@ -64,7 +64,11 @@ class Manifest(Strict):
 
     @classmethod
     def of(
-        cls, exemplars: ExemplarSet, *, strategy: Strategy | None = None, seed: int | None = None
+        cls,
+        exemplars: ExemplarSet,
+        *,
+        strategy: Literal[Strategy, "all"] | None = None,
+        seed: int | None = None,
     ) -> Manifest:
         """Describe a set of exemplars."""
         entries = tuple(

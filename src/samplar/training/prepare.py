@@ -54,21 +54,27 @@ def pick_exemplars(
     """
     if config.exemplars is not None:
         return _listed(dataset, view, config.exemplars)
+    chosen = _chosen(dataset, view, config, embed=embed)
+    picks = [(candidate.case, candidate.slice) for candidate in chosen]
+    exemplars = collect_exemplars(
+        dataset, picks, plane=view.plane, rule=view.rule, channels=view.channels
+    )
+    return exemplars, Manifest.of(exemplars, strategy=config.strategy, seed=config.seed)
+
+
+def _chosen(dataset: Dataset, view: View, config: FitConfig, *, embed: Embed) -> list[Candidate]:
     found = list_candidates(dataset, plane=view.plane)
+    if config.strategy == "all":
+        return found
     embeddings = None
     if config.strategy == "diverse":
         shown = sum(1 for candidate in found if candidate.classes)
         enough = max(config.k, min(EMBEDDED, shown))
         found = choose(found, enough, strategy="random", seed=config.seed)
         embeddings = embed(found, view)
-    chosen = choose(
+    return choose(
         found, config.k, strategy=config.strategy, seed=config.seed, embeddings=embeddings
     )
-    picks = [(candidate.case, candidate.slice) for candidate in chosen]
-    exemplars = collect_exemplars(
-        dataset, picks, plane=view.plane, rule=view.rule, channels=view.channels
-    )
-    return exemplars, Manifest.of(exemplars, strategy=config.strategy, seed=config.seed)
 
 
 def _listed(dataset: Dataset, view: View, path: Path) -> tuple[ExemplarSet, Manifest]:

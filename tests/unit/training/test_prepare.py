@@ -67,6 +67,16 @@ def test_chosen_exemplars_are_recorded_and_can_be_named_again(dataset, tmp_path)
     assert record == manifest
 
 
+def test_all_takes_every_labelled_slice_also_those_that_show_nothing(dataset, tmp_path):
+    exemplars, manifest = pick(dataset, strategy="all", k=1)
+    cases = ("ann", "bob", "cid")
+    assert list(manifest.picks) == [(case, number) for case in cases for number in range(5)]
+    assert not exemplars.exemplars[4].labels.any()
+    write_manifest(tmp_path / "all.yaml", manifest)
+    again, record = pick(dataset, exemplars=tmp_path / "all.yaml")
+    assert (again.digest, record.strategy) == (exemplars.digest, "all")
+
+
 def test_another_seed_may_choose_others(dataset):
     picks = {tuple(pick(dataset, strategy="random", seed=seed)[1].picks) for seed in range(4)}
     assert len(picks) > 1
