@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from samplar.config.base import Strict
@@ -9,6 +11,7 @@ from samplar.config.loss import LossConfig
 from samplar.methods.head import HeadInit, set_class_tokens, train_decoder
 from samplar.methods.lora import add_lora
 from samplar.sam.model import Sam
+from samplar.sam.pixels import UNIT, PixelScale
 from samplar.sam.sites import decoder_attention, encoder_attention, select_blocks
 
 SAMED_LR = 5e-3
@@ -22,6 +25,9 @@ class LowRank(Strict):
     blocks: str = "all"
     """Encoder attention blocks with LoRA: all, none or last:n."""
     head_init: HeadInit = "sam"
+    pixels: Literal["unit", "weights"] = "unit"
+    """unit: the encoder sees [0, 1] as it is, as in SAMed's code; weights: as the base weights were
+    trained. The two differ on SAM's own weights."""
     loss: LossConfig = LossConfig()
 
 
@@ -46,6 +52,8 @@ def attach_low_rank(sam: Sam, config: LowRank, classes: int, *, decoder_lora: bo
         decoder_lora: True freezes the two-way transformer and gives its seven attentions LoRA
             (SAMed_s); False trains the whole decoder (SAMed).
     """
+    if config.pixels == "unit":
+        sam.pixels = PixelScale(UNIT).to(sam.device)
     set_class_tokens(sam, classes, init=config.head_init)
     train_decoder(sam, transformer=not decoder_lora, idle=True)
     chosen = select_blocks(encoder_attention(sam), config.blocks)

@@ -3,7 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from samplar.config.base import build
 from samplar.errors import UsageError
+from samplar.methods.adapted import AdaptedSam
+from samplar.methods.registry import load_method
+from samplar.sam.pixels import PixelRule, PixelScale
+from samplar.sam.weights import load_sam
 
 
 def sites(model):
@@ -71,3 +76,17 @@ def test_what_no_loss_reaches_is_counted_and_saved_and_keeps_its_values(
     taught(model, phantoms(), lr=1e-2)
     after = model.adapter_state()
     assert all(torch.equal(after[n], tensor) for n, tensor in before.items())
+
+
+@pytest.mark.parametrize("name", ["samed", "samed-s", "cheap-lunch"])
+@torch.no_grad()
+def test_the_encoder_sees_the_image_as_it_is_unless_told_otherwise(adapted, phantoms, name):
+    images = phantoms(size=64).images
+    for pixels, scaled in (("unit", images), ("weights", (images - 0.25) / 0.5)):
+        sam = load_sam("tiny")
+        expected = sam.encode(scaled)
+        sam.pixels = PixelScale(PixelRule(mean=(0.25,) * 3, std=(0.5,) * 3))
+        method = load_method(name)
+        model = AdaptedSam(sam, method, build(method.config, {"pixels": pixels}), 2)
+        assert torch.equal(model.embed(model.prefix(images)), expected)
+        assert model.detach().pixels.rule.std == (0.5, 0.5, 0.5)
