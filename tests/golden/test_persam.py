@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from samplar.methods import cascade, persam, persam_f
 from samplar.methods.contract import Batch
-from samplar.methods.pointing import point_at
+from samplar.methods.pointing import ask_points, find_priors
 from samplar.sam.seeded import seeded_state
 from samplar.sam.weights import load_sam
 
@@ -135,9 +135,9 @@ def test_the_default_form_points_where_the_authors_code_does(sam, batch, golden)
     memory = persam.remember(sam, persam.Config(), batch(0))
     targets = F.normalize(memory["target"], dim=1)
     for number in range(4):
-        asked, _ = point_at(batch(number), targets, outside=True)
+        asked = ask_points(batch(number), find_priors(batch(number), targets), outside=True)
         published = golden[f"persam.{number:02}.pass1.points"]
-        assert (asked.points[0] - published).norm(dim=1).max() < 16
+        assert (asked.prompts.points[0] - published).norm(dim=1).max() < 16
 
 
 def test_the_golden_values_are_not_degenerate(golden):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -23,33 +23,34 @@ class Asked:
         embedding: (b, d, i, j) of the images.
         content: (b, s, s) True where the frame shows the image.
         image: (p,) number of the image of each row.
-        points: (p, n, 2) in pixels of the frame, the first of them inside.
-        labels: (p, n) 1 inside, 0 outside.
+        first: (p, 2) the pixel (x, y) of the frame most like the target.
+        prompts: one per row.
     """
 
     embedding: Float[Tensor, "b d i j"]
     content: Bool[Tensor, "b s s"]
     image: Int[Tensor, " p"]
-    points: Float[Tensor, "p n 2"]
-    labels: Int[Tensor, "p n"]
+    first: Float[Tensor, "p 2"]
+    prompts: Prompts
 
 
 def refine(
     sam: Sam, asked: Asked, masks: Float[Tensor, "p 1 r s"], *, boxes: Sequence[bool]
 ) -> Float[Tensor, "p 1 r s"]:
-    """Ask once per entry of `boxes`, with the latest mask and if it is True also with its box.
+    """Ask once per entry of `boxes`, with the latest mask and where it is True with its box.
 
     Of SAM's three masks the one it thinks best goes on.
 
     Args:
         sam: with its own four mask tokens.
-        asked: points and images.
+        asked: images and prompts.
         masks: logits of the first mask.
-        boxes: in which passes to use the box.
+        boxes: in which passes to use the box of the latest mask.
     """
     for with_box in boxes:
-        around = tight_boxes(masks, asked) if with_box else None
-        prompts = Prompts(asked.points, asked.labels, around, masks)
+        prompts = replace(asked.prompts, masks=masks)
+        if with_box:
+            prompts = replace(prompts, boxes=tight_boxes(masks, asked))
         masks = best_of_three(*decode_rows(sam, asked.embedding, asked.image, prompts))
     return masks
 
@@ -65,7 +66,7 @@ def best_of_three(
 def tight_boxes(masks: Float[Tensor, "p 1 r s"], asked: Asked) -> Float[Tensor, "p 4"]:
     """Return left, top, right and bottom pixel of each mask above 0, on the frame.
 
-    An empty mask has the box of its first point alone (the authors' code fails there).
+    An empty mask has the box of the most similar pixel alone (the authors' code fails there).
     """
     side = asked.content.shape[-1]
     pixels = F.interpolate(masks, (side, side), mode="bilinear", align_corners=False)[:, 0]
@@ -74,7 +75,7 @@ def tight_boxes(masks: Float[Tensor, "p 1 r s"], asked: Asked) -> Float[Tensor, 
     top, bottom = _ends(inside.any(dim=2))
     boxes = torch.stack([left, top, right, bottom], dim=1).float()
     empty = ~inside.flatten(1).any(dim=1)
-    return torch.where(empty[:, None], asked.points[:, 0].repeat(1, 2), boxes)
+    return torch.where(empty[:, None], asked.first.repeat(1, 2), boxes)
 
 
 def _ends(line: Bool[Tensor, "p s"]) -> tuple[Int[Tensor, " p"], Int[Tensor, " p"]]:

@@ -54,16 +54,18 @@ class Prior:
             squeezed = F.interpolate(
                 even[:, None], (rows, columns), mode="bilinear", align_corners=False
             )
-            return squeezed.sigmoid().view(k, -1)
+            return squeezed.sigmoid().view(k, rows * columns)
         height, width = self.pixels.shape[-2:]
         down, right = -(-height * rows // self.size), -(-width * columns // self.size)
         out = torch.zeros_like(self.cells)
         out[:, :down, :right] = standardised(self.cells[:, :down, :right]).sigmoid()
-        return out.view(k, -1)
+        return out.view(k, rows * columns)
 
 
 def standardised(maps: Float[Tensor, "k h w"]) -> Float[Tensor, "k h w"]:
     """Return the maps with mean 0 and unbiased standard deviation 1 each; even maps become 0."""
+    if len(maps) == 0:  # no exemplar shows any class: torch warns about means of nothing
+        return maps
     count = maps[0].numel()
     deviation, mean = torch.std_mean(maps, dim=(1, 2), correction=min(1, count - 1), keepdim=True)
     return (maps - mean) / deviation.clamp(min=1e-12)
@@ -83,6 +85,6 @@ def find_prior(
     with torch.autocast(embedding.device.type, enabled=False):  # bf16 would make many cells equal
         unit = F.normalize(embedding.float(), dim=0)
         cells = torch.einsum("kd,dij->kij", targets, unit)
-        finer = F.interpolate(cells[None], scale_factor=4, mode="bilinear", align_corners=False)
-        whole = F.interpolate(finer, (size, size), mode="bilinear", align_corners=False)[0]
+        finer = F.interpolate(cells[:, None], scale_factor=4, mode="bilinear", align_corners=False)
+        whole = F.interpolate(finer, (size, size), mode="bilinear", align_corners=False)[:, 0]
     return Prior(cells, whole[:, : content[0], : content[1]], size)

@@ -18,10 +18,9 @@ from samplar.methods.asking import class_logits, decode_rows
 from samplar.methods.cascade import Asked, refine
 from samplar.methods.contract import Batch, Card, Memory
 from samplar.methods.mask_weights import fit_weights, weighted
-from samplar.methods.pointing import point_at
+from samplar.methods.pointing import ask_points, find_priors
 from samplar.methods.target import class_features, mean_of_exemplars
 from samplar.sam.model import Sam
-from samplar.sam.prompt import Prompts
 
 card = Card(
     name="persam-f",
@@ -70,7 +69,7 @@ def _fitted(
     """Weigh the three masks that the exemplars' own points give, against the exemplars' labels."""
     if exemplars.labels is None:
         raise ValueError("labels were checked by the caller")
-    asked, _ = point_at(exemplars, target[None], outside=False)
+    asked = ask_points(exemplars, find_priors(exemplars, target[None]), outside=False)
     shows = (exemplars.labels == index).flatten(1).any(dim=1)
     masks = first_masks(sam, asked)[shows]
     side = exemplars.images.shape[-1]
@@ -87,14 +86,14 @@ def _fitted(
 
 def first_masks(sam: Sam, asked: Asked) -> Float[Tensor, "p 3 r s"]:
     """Return SAM's three masks for the points alone."""
-    prompts = Prompts(asked.points, asked.labels)
-    return decode_rows(sam, asked.embedding, asked.image, prompts)[0][:, 1:]
+    return decode_rows(sam, asked.embedding, asked.image, asked.prompts)[0][:, 1:]
 
 
 def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tensor, "b k r s"]:
     """Point at the most similar place, weigh the three masks, then refine twice with the box."""
     known = torch.nonzero(memory["target"].any(dim=1))[:, 0]
-    asked, priors = point_at(batch, memory["target"][known], outside=False)
+    priors = find_priors(batch, memory["target"][known])
+    asked = ask_points(batch, priors, outside=False)
     weights = memory["weights"][known].repeat(len(priors), 1)
     masks = weighted(first_masks(sam, asked), weights)
     masks = refine(sam, asked, masks, boxes=(True, True))
