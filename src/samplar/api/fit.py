@@ -71,6 +71,9 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
         config.dataset, split=config.split, subset="pool" if config.split else None
     )
     sam = load_sam(config.weights, device=device)
+    resized = sam.check_size(config.size)
+    if resized is not None:
+        told.note(resized)
     view = choose_view(dataset, config)
     embed = embedder(
         sam,

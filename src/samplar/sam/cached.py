@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from pydantic import Field, ValidationError
 from torch import Tensor
 
@@ -105,14 +106,15 @@ def _store(
     card: WeightsCard, state: Mapping[str, Tensor], *, digest: str, rules: tuple[str, ...]
 ) -> None:
     path, header = cached_path(card), {"name": card.name, "source_sha256": digest}
-    write_with(path, lambda part: save_safetensors(state, part, note=header), check_readable)
+
+    def verify(part: Path) -> None:
+        kept = read_checkpoint(part)
+        if not all(torch.equal(kept[name], tensor) for name, tensor in state.items()):
+            raise ValueError("the file read back is not what was written")
+
+    write_with(path, lambda part: save_safetensors(state, part, note=header), verify)
     stored = Stored(name=card.name, source_sha256=digest, sha256=sha256_of(path), rules=rules)
     write_bytes(_note_path(card), (stored.model_dump_json(indent=2) + "\n").encode())
-
-
-def check_readable(path: Path) -> None:
-    """Read a file of weights once, as it will be read later."""
-    read_checkpoint(path)
 
 
 def _note_path(card: WeightsCard) -> Path:

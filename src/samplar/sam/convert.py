@@ -1,7 +1,8 @@
 """Reading checkpoints without ever running what is in them, and checking every tensor.
 
 A .pth file is read once, with the restricted unpickler (`weights_only=True`) and nothing else:
-when that refuses, the file is refused. What samplar keeps is safetensors.
+when that refuses, the file is refused. What samplar keeps is safetensors. An optimiser beside the
+weights is read as the stand-ins of `samplar.sam.inert`, and dropped.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from samplar.errors import WeightsError
+from samplar.sam.inert import STAND_INS
 
 WRAPPER = "model"
 """The key under which training scripts put the weights."""
@@ -88,7 +90,10 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_pth(path: Path) -> Any:
     try:
-        with warnings.catch_warnings(action="ignore"):  # torch's remarks on odd pickles
+        with (
+            warnings.catch_warnings(action="ignore"),  # torch's remarks on odd pickles
+            torch.serialization.safe_globals(STAND_INS),
+        ):
             return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise _refused(path, error) from error

@@ -81,4 +81,4 @@ def _rebegun(name: str, pairs: tuple[tuple[str, str], ...] | list[tuple[str, str
 def hugging_face_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return a table in the published layout as `SamModel.state_dict()` has it."""
     named = {to_hugging_face(name): tensor for name, tensor in state.items()}
-    return {**named, IMAGE_POSITIONS: named[SHARED_POSITIONS]}
+    return {**named, IMAGE_POSITIONS: named[SHARED_POSITIONS].clone()}

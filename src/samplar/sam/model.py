@@ -81,10 +81,10 @@ class Sam(nn.Module):
             UsageError: `config.size`, when the encoder cannot cut such an input into its cells.
         """
         if size % self.stride:
-            lower = size // self.stride * self.stride
+            lower = max(size // self.stride, 1) * self.stride
             raise UsageError(
                 f"size = {size}, but this encoder needs a multiple of {self.stride} pixels",
-                fix=f"Use {max(lower, self.stride)} or {lower + self.stride}",
+                fix=f"Use {lower} or {lower + self.stride}",
                 code="config.size",
             )
         encoder, grid = self.shape.encoder, size // self.stride

@@ -48,6 +48,22 @@ def test_safetensors_are_told_by_their_bytes_not_their_name(tmp_path):
         assert file.metadata() == {"from": "here"}
 
 
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_an_optimiser_beside_the_weights_is_dropped_unrun(tmp_path, monkeypatch, kind, zipped):
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimiser = kind([weight], lr=0.1)
+    weight.sum().backward()
+    optimiser.step()
+    path = tmp_path / "weights.pth"
+    content = {"model": STATE, "optimizer": optimiser}
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    monkeypatch.setattr(kind, "__setstate__", lambda *_: pytest.fail("the optimiser's code ran"))
+    known = set(torch.serialization.get_safe_globals())
+    assert same(read_checkpoint(path))
+    assert set(torch.serialization.get_safe_globals()) == known  # none of ours is left behind
+
+
 GADGETS = [
     ("os", "system", ("touch CANARY",)),
     ("posix", "system", ("touch CANARY",)),

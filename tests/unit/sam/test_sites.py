@@ -13,6 +13,7 @@ from samplar.sam.sites import (
     replace_module,
     select_blocks,
 )
+from samplar.sam.weights import load_sam
 
 
 def test_the_encoder_has_one_site_per_attention_block_in_forward_order(tiny_sam):
@@ -49,6 +50,42 @@ def test_the_rows_of_a_part_are_what_the_attention_takes_for_it(tiny_sam, part):
     assert {name for name, value in seen.items() if value.all()} == {part}
     assert {name for name, value in seen.items() if value.any()} == {part}
     assert seen[part].shape == (1, 3, 64, 8)
+
+
+def test_a_vit_has_a_site_in_every_block_ordered_q_k_v():
+    sam = load_sam("tiny-vit-sam")
+    sites = encoder_attention(sam)
+    assert [site.name for site in sites] == [
+        f"image_encoder.blocks.{block}.attn.qkv" for block in range(4)
+    ]
+    for site in sites:
+        assert sam.get_submodule(site.name).out_features == 96
+        assert {part: rows.tolist() for part, rows in site.rows.items()} == {
+            "q": list(range(32)),
+            "k": list(range(32, 64)),
+            "v": list(range(64, 96)),
+        }
+
+
+@pytest.mark.parametrize("part", "qkv")
+def test_the_rows_of_a_part_are_what_a_vit_takes_for_it(part, monkeypatch):
+    sam, seen = load_sam("tiny-vit-sam"), {}
+    site = encoder_attention(sam)[1]
+    attention = sam.get_submodule(site.name.removesuffix(".qkv"))
+
+    def spy(q, k, v, **_):
+        seen.update(q=q, k=k, v=v)
+        return v
+
+    marked = torch.zeros(96)
+    marked[site.rows[part]] = 1
+    with torch.no_grad():
+        attention.qkv.weight.zero_()
+        attention.qkv.bias.copy_(marked)
+        monkeypatch.setattr("samplar.sam.vit.attend", spy)
+        attention(torch.zeros(1, 5, 5, 32))
+    assert {name for name, value in seen.items() if value.all()} == {part}
+    assert {name for name, value in seen.items() if value.any()} == {part}
 
 
 def test_the_decoder_has_seven_attentions_with_q_and_v(tiny_sam):
@@ -98,3 +135,24 @@ def test_the_frozen_prefix_ends_where_training_begins(tiny_sam, trained, expecte
     tiny_sam.requires_grad_(False)
     tiny_sam.get_submodule(trained).requires_grad_(True)
     assert first_trained_step(tiny_sam) == expected
+
+
+@pytest.mark.parametrize(
+    ("trained", "expected"),
+    [
+        ("image_encoder.patch_embed", 1),
+        ("image_encoder.blocks.2.attn.qkv", 4),
+        ("image_encoder.neck", 6),
+        ("mask_decoder", 7),
+    ],
+)
+def test_in_a_vit_the_pixel_statistics_are_a_step_of_the_prefix(trained, expected):
+    sam = load_sam("tiny-vit-sam").requires_grad_(False)
+    sam.get_submodule(trained).requires_grad_(True)
+    assert first_trained_step(sam) == expected
+
+
+def test_trained_positions_leave_no_prefix_but_the_pixel_statistics():
+    sam = load_sam("tiny-vit-sam").requires_grad_(False)
+    sam.image_encoder.pos_embed.requires_grad_(True)
+    assert first_trained_step(sam) == 1

