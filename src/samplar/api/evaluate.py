@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from samplar.errors import InputError
 from samplar.evaluation.protocols import score_case
+from samplar.evaluation.regions import Regions, score_regions
 from samplar.evaluation.result import Evaluation
 from samplar.evaluation.scores import CaseScores, Protocol
 from samplar.evaluation.summary import summarise
@@ -45,6 +47,7 @@ def evaluate(
     protocol: Protocol = "strict",
     tolerance: float = 2.0,
     plane: Plane | None = None,
+    regions: Regions | None = None,
     on_case: Callable[[int, str], None],
 ) -> Evaluation:
     """Score every labelled case of the data set that has a prediction.
@@ -55,6 +58,7 @@ def evaluate(
         protocol: `strict` or `samed`.
         tolerance: of NSD, in the unit of the images (mm, or pixels).
         plane: the slicing plane along which partly labelled volumes count their slices.
+        regions: unions of classes to score in their place; they may overlap.
         on_case: told how many cases are scored, and which comes next.
 
     Raises:
@@ -63,17 +67,22 @@ def evaluate(
     rows = []
     for number, scored in enumerate(scored_cases(predictions, dataset, plane=plane)):
         on_case(number, scored.case.id)
-        scores = score_case(
+        score = (
+            partial(score_case, classes=len(dataset.labels))
+            if regions is None
+            else partial(score_regions, regions=regions)
+        )
+        scores = score(
             scored.prediction,
             scored.truth,
-            classes=len(dataset.labels),
             spacing=scored.image.spacing,
             unit=scored.image.unit,
             tolerance=tolerance,
             protocol=protocol,
         )
         rows.append(CaseScores(scored.case.id, scored.case.subject, tuple(scores)))
-    return summarise(rows, names=dataset.labels.names, protocol=protocol, tolerance=tolerance)
+    names = dataset.labels.names if regions is None else tuple(regions)
+    return summarise(rows, names=names, protocol=protocol, tolerance=tolerance)
 
 
 def scored_cases(

@@ -106,6 +106,9 @@ def predict(
         truth=_truth(inputs.dataset, card.plane) if model.oracle else None,
         on_case=on_case,
     )
+    if model.oracle:
+        told = f"{card.shown_name} reads the truth; do not compare it with methods that do not"
+        outcome.notes.insert(0, told)
     return Predicted(outcome, time.monotonic() - start)
 
 

@@ -23,6 +23,7 @@ from samplar.io.documents import read_yaml
 from samplar.io.overlay import png_bytes
 from samplar.io.slicing import slicing_of
 from samplar.io.view import View, three_channels
+from samplar.methods.registry import cards
 from samplar.prediction.adapter import AdapterCard, read_card
 from samplar.report.data import MethodResult, Picture, ReportData, Resources, SlicePicture
 from samplar.report.figures import outlined_png, overview_png, progress_png, slice_picture
@@ -127,15 +128,25 @@ def synthesis_sheet(exemplars: ExemplarSet, config: FitConfig, *, count: int = S
 def _methods(card: AdapterCard, shown: Shown) -> tuple[MethodResult, ...]:
     count = len(card.exemplars)
     own = MethodResult(
-        name=card.method, weights=card.weights, exemplars=count, evaluation=shown.evaluation
+        name=card.shown_name, weights=card.weights, exemplars=count, evaluation=shown.evaluation
     )
     others = [
         MethodResult(
-            name=name, weights=card.weights, exemplars=count, baseline=True, evaluation=result
+            name=_marked(name),
+            weights=card.weights,
+            exemplars=count,
+            baseline=True,
+            evaluation=result,
         )
         for name, result in shown.baselines.items()
     ]
     return (own, *others)
+
+
+def _marked(name: str) -> str:
+    """Say of a method that reads the truth that it does, wherever its scores are shown."""
+    known = cards().get(name)
+    return f"{name} ({known.prompts})" if known is not None and known.oracle else name
 
 
 def _pictures(exemplars: ExemplarSet) -> Iterable[Picture]:

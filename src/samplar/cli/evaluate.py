@@ -19,6 +19,12 @@ Predictions = Annotated[
     Path, typer.Argument(metavar="PRED", help="Output folder of `samplar predict`.")
 ]
 Truth = Annotated[Path, typer.Argument(metavar="TRUTH", help="Data set folder with the labels.")]
+RegionsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--regions", metavar="FILE", help="JSON of regions, by label values, to score instead."
+    ),
+]
 Out = Annotated[
     Path | None, typer.Option("-o", "--out", metavar="FILE", help="Also write the JSON document.")
 ]
@@ -38,10 +44,12 @@ def evaluate(
     subset: SubsetOption = None,
     protocol: ProtocolOption = "strict",
     tolerance: ToleranceOption = 2.0,
+    regions: RegionsOption = None,
     out: Out = None,
 ) -> None:
     """Score label files: DSC, IoU, HD95 and NSD."""
     from samplar.api.evaluate import evaluate as evaluate_now
+    from samplar.evaluation.regions import read_regions
     from samplar.io.atomic import ensure_writable, write_bytes
     from samplar.io.dataset import read_dataset
 
@@ -55,6 +63,7 @@ def evaluate(
             dataset,
             protocol=protocol,
             tolerance=tolerance,
+            regions=None if regions is None else read_regions(regions, dataset.labels),
             on_case=fractions(progress, "scoring", len(dataset.labelled)),
         )
     if out is not None:

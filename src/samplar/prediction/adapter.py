@@ -73,6 +73,21 @@ class AdapterCard(Strict):
         return LabelSet(self.class_names, self.class_values)
 
     @property
+    def prompted(self) -> str:
+        """What the method needs at test time with these settings: "none", or "oracle ...".
+
+        Raises:
+            UsageError: `methods.unknown`, or `config.invalid`.
+        """
+        method = load_method(self.method)
+        return method.prompted(build(method.config, self.method_config))
+
+    @property
+    def shown_name(self) -> str:
+        """The method as it stands beside its scores: what it is prompted with is said."""
+        return self.method if self.prompted == "none" else f"{self.method} ({self.prompted})"
+
+    @property
     def view(self) -> View:
         """How volumes become slices."""
         return View(self.plane, self.intensity, self.channels)
@@ -214,7 +229,7 @@ def _readme(card: AdapterCard, size: int) -> str:
     shown = "\n".join(f"- {e.case}, slice {e.slice}" for e in card.exemplars)
     return f"""# A Samplar adapter
 
-Method `{card.method}` on base weights `{card.weights}` (sha256 {card.weights_sha256}),
+Method `{card.shown_name}` on base weights `{card.weights}` (sha256 {card.weights_sha256}),
 {size:,} bytes of tensors, made with samplar {card.samplar}, seed {card.seed}.
 
     samplar predict THIS_FOLDER IMAGES -o OUT
