@@ -80,7 +80,7 @@ def _peft(model: AdaptedSam, plain: Sam, facts: Facts) -> Files:
         f"{BASE}/{hugging_face.CONFIG}": partial(hugging_face.config_of, shape),
         peft_layout.TENSORS: adapter.tensors,
         "README.md": partial(readme.peft, facts),
-        peft_layout.CONFIG: partial(adapter.config, base=BASE),
+        peft_layout.CONFIG: partial(adapter.config, base=f"./{BASE}"),  # no name that a hub knows
     }
 
 

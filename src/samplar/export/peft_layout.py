@@ -57,6 +57,7 @@ class PeftAdapter:
             "inference_mode": True,
             "r": rank,
             "lora_alpha": rank,
+            "use_rslora": False,
             "rank_pattern": other,
             "alpha_pattern": other,
             "lora_dropout": 0.0,
@@ -97,8 +98,8 @@ def to_peft(model: AdaptedSam, plain: Sam) -> PeftAdapter:
 
 
 def _low_rank(name: str, paths: Mapping[str, LoraLinear]) -> bool:
-    layer, _, leaf = name.rsplit(".", 2)
-    return layer in paths and leaf != "base"
+    layer, _, table = name.rpartition(".")[0].rpartition(".")
+    return layer in paths and table in ("a", "b")
 
 
 def _layer_of(name: str, plain: Sam, model: AdaptedSam) -> str:

@@ -54,7 +54,7 @@ import torch
 from peft import PeftModel
 from transformers import SamModel
 
-model = PeftModel.from_pretrained(SamModel.from_pretrained("base"), ".").eval()
+model = PeftModel.from_pretrained(SamModel.from_pretrained("./base"), ".").eval()
 pixels = torch.zeros(1, 3, {facts.size}, {facts.size})  # see below
 with torch.no_grad():
     seen = model.get_image_embeddings(pixels)
