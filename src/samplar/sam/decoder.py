@@ -12,7 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from samplar.sam.guidance import Guidance
-from samplar.sam.layers import LayerNorm2d, Mlp
+from samplar.sam.layers import Mlp
+from samplar.sam.upscaling import Upscaling, placed
 
 
 class Attention(nn.Module):
@@ -135,13 +136,7 @@ class MaskDecoder(nn.Module):
         self.width = width
         self.transformer = TwoWayTransformer(width, hidden=hidden)
         self.iou_token = nn.Embedding(1, width)
-        self.output_upscaling = nn.Sequential(
-            nn.ConvTranspose2d(width, width // 4, 2, stride=2),
-            LayerNorm2d(width // 4),
-            nn.GELU(),
-            nn.ConvTranspose2d(width // 4, width // 8, 2, stride=2),
-            nn.GELU(),
-        )
+        self.output_upscaling = Upscaling(width)
         self.set_mask_tokens(mask_tokens)
 
     def set_mask_tokens(self, count: int) -> None:
@@ -177,13 +172,15 @@ class MaskDecoder(nn.Module):
         source = (embedding + dense.to(kind)).expand(count, -1, -1, -1)
         flat, place = (x.flatten(2).transpose(1, 2) for x in (source, image_pe.to(kind)))
         tokens, image = self.transformer(flat, place, tokens, guidance)
-        pixels = self.output_upscaling(image.transpose(1, 2).unflatten(2, embedding.shape[-2:]))
-        return self._masks(tokens, pixels), self.iou_prediction_head(tokens[:, 0])
+        masks = self._masks(tokens, self.output_upscaling.cells(image))
+        grid = (embedding.shape[-2], embedding.shape[-1])
+        return placed(masks, grid), self.iou_prediction_head(tokens[:, 0])
 
     def _masks(
-        self, tokens: Float[Tensor, "o n d"], pixels: Float[Tensor, "o c i j"]
-    ) -> Float[Tensor, "o t i j"]:
+        self, tokens: Float[Tensor, "o n d"], cells: Float[Tensor, "o m p c"]
+    ) -> Float[Tensor, "o m p t"]:
+        """Compare every pixel with what each mask token asks for."""
         weights = torch.stack(
-            [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
+            [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=2
         )
-        return torch.einsum("otc,ocij->otij", weights, pixels)
+        return (cells.flatten(1, 2) @ weights).unflatten(1, cells.shape[1:3])
