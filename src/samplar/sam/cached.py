@@ -52,6 +52,11 @@ def source_digest(card: WeightsCard) -> str:
     return _note(card).source_sha256 if is_cached(card) else ""
 
 
+def rules_of(card: WeightsCard) -> tuple[str, ...]:
+    """Return what was renamed or left out when the cached weights were made."""
+    return _note(card).rules if is_cached(card) else ()
+
+
 def verified(card: WeightsCard) -> Path:
     """Return the cached file once its digests agree with its note and its card.
 

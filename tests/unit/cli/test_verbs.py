@@ -128,7 +128,7 @@ def test_weights_are_listed(tmp_path, monkeypatch):
 
 def test_weights_that_are_made_in_memory_need_no_fetching():
     ran = samplar("weights", "fetch", "tiny", "--json")
-    assert json.loads(ran.out) == {"name": "tiny", "path": None}
+    assert json.loads(ran.out) == {"name": "tiny", "path": None, "rules": []}
     assert "made in memory" in samplar("weights", "fetch", "tiny").out
 
 
