@@ -27,9 +27,13 @@ def decode_rows(
     Returns:
         Logits of every mask token and the predicted IoU of each, float32.
     """
+    if len(image) == 0:
+        tokens, (rows, columns) = sam.mask_decoder.mask_tokens.num_embeddings, embedding.shape[-2:]
+        nothing = torch.zeros(0, tokens, 4 * rows, 4 * columns, device=embedding.device)
+        return nothing, nothing[..., 0, 0]
     step = 8 * encoder_batch(embedding.device)
     parts = []
-    for start in range(0, max(1, len(image)), step):  # without rows: no masks, of the right size
+    for start in range(0, len(image), step):
         rows = slice(start, start + step)
         told = guidance
         if guidance is not None:

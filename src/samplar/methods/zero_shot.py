@@ -29,7 +29,7 @@ card = Card(
     title="SAM without training, prompted with each class's truth (oracle)",
     paper="Kirillov et al. 2023, arXiv 2304.02643",
     plugs_in="prompt",
-    prompts="oracle box, points, or choice among automatic masks",
+    prompts="oracle box, points or best automatic mask",
     licence_note="Apache-2.0",
     trains=False,
 )
