@@ -13,6 +13,7 @@ from samplar.errors import UsageError
 from samplar.methods.lora import LoraLinear, remove_lora
 from samplar.methods.registry import cards, load_method
 from samplar.prediction.slices import predict_slices
+from samplar.sam.pixels import PixelScale
 from samplar.sam.seeded import digest_of
 from samplar.training.losses import segmentation_loss
 
@@ -67,6 +68,9 @@ def test_there_are_methods_to_test():
 def test_attaching_leaves_the_embedding_of_sam_unchanged(name, adapted, phantoms, tiny_sam):
     images = phantoms().images
     model = adapted(name)
+    tiny_sam.pixels = PixelScale(
+        model.sam.pixels.rule
+    )  # a method may choose the rule, as SAMed does
     with torch.no_grad():
         found, expected = model.embed(model.prefix(images)), tiny_sam.encode(images)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+import re
+
 import pytest
 import torch
 
 from samplar.api.fit import fit
+from samplar.api.methods import list_methods
 from samplar.api.predict import find_inputs, predict
+from samplar.api.rewrite import rewrite_report
 from samplar.config.fit import FitConfig
 from samplar.methods.registry import FOLDERS_VARIABLE, cards
 from samplar.prediction.adapter import load_adapter
 from samplar.prediction.predict import Options
+from samplar.sam.seeded import digest_of
 from samplar.sam.weights import load_sam
 from samplar.training.fit import Told
 
@@ -63,6 +67,8 @@ def listed(tmp_path, monkeypatch):
 
 def test_lives_in_one_file(listed, volumes, tmp_path):
     assert cards()["bias-only"].title == "The biases of the encoder and one token per class"
+    rows = {row["name"]: row for row in list_methods(weights="tiny", classes=2)}
+    assert rows["bias-only"]["trainable_parameters"] == 3 * 32 + 3 * (16 + 24 + 32)
     config = FitConfig(
         dataset=volumes,
         method="bias-only",
@@ -74,7 +80,8 @@ def test_lives_in_one_file(listed, volumes, tmp_path):
         device="cpu",
     )
     fitted = fit(config, tmp_path / "run", told=SILENT)
-    assert "bias-only" in fitted.page.read_text()
+    fitted_page = fitted.page.read_text()
+    assert "bias-only" in fitted_page
 
     model, base = load_adapter(tmp_path / "run"), load_sam("tiny").state_dict()
     assert model.loss.dice == 0.7
@@ -86,6 +93,11 @@ def test_lives_in_one_file(listed, volumes, tmp_path):
     biases = names - {"mask_decoder.mask_tokens.weight"}
     assert all(not torch.equal(model.trained()[name], base[name]) for name in biases)
     assert model.prefix_steps == 3
+    again = load_adapter(tmp_path / "run")
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found = [m(m.prefix(images), images) for m in (model, again)]
+    assert torch.equal(*found)
 
     predicted = predict(
         tmp_path / "run",
@@ -101,4 +113,12 @@ def test_lives_in_one_file(listed, volumes, tmp_path):
         "cid.nii.gz",
     ]
     assert predicted.outcome.failed == []
-    assert np.isfinite(predicted.seconds)
+
+    page = rewrite_report(tmp_path / "run", scored=(tmp_path / "out", volumes), baselines={})
+    assert "Not scored yet" in fitted_page
+    assert "Not scored yet" not in page.read_text()
+    assert re.search(r"bias-only.*?DSC", page.read_text(), re.DOTALL)
+
+    merged, logits = model.merge(), model(model.prefix(images), images)
+    torch.testing.assert_close(merged.decode(merged.encode(images))[0], logits)
+    assert digest_of(model.detach().state_dict()) == digest_of(base)

@@ -60,7 +60,7 @@ def _facts(card: AdapterCard, model: AdaptedSam) -> Facts:
     return Facts(
         samplar=__version__,
         method=card.method,
-        weights=card.weights,
+        weights=Path(card.weights).name,  # where it lies on this machine is nobody's business
         digest=card.weights_sha256,
         classes=card.class_names,
         size=card.size,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from samplar.errors import UsageError
 from samplar.sam.convert import to_safetensors
-from samplar.sam.hugging_face import hugging_face_state
+from samplar.sam.hugging_face import IMAGE_POSITIONS, hugging_face_state
 from samplar.sam.model import SamShape
 from samplar.sam.vit import ViTShape
 
@@ -72,6 +72,6 @@ def config_of(shape: SamShape) -> bytes:
 
 def tensors_of(state: Mapping[str, Tensor]) -> bytes:
     """Return model.safetensors for tensors in the published layout."""
-    return to_safetensors(
-        {name: tensor.clone() for name, tensor in hugging_face_state(state).items()}, note=NOTE
-    )
+    tensors = hugging_face_state(state)
+    tensors[IMAGE_POSITIONS] = tensors[IMAGE_POSITIONS].clone()  # a file shares no memory
+    return to_safetensors(tensors, note=NOTE)
