@@ -89,12 +89,14 @@ SAMed feeds images in [0, 1] without other normalisation; see below for what thi
 
 def merged(facts: Facts, shape: SamShape) -> bytes:
     """Return the README of a merged export; `shape` is that of the SAM in it."""
+    encoder = shape.encoder
+    how = _original(shape, encoder) if isinstance(encoder, ViTShape) else _TINY
     return _page(
         facts,
         title="A SAM with its adapter merged in",
         body=f"""
 `sam.pth` and `sam.safetensors` hold the same tensors, in the layout of the published checkpoints.
-{_original(shape) if isinstance(shape.encoder, ViTShape) else _TINY}""",
+{how}""",
     )
 
 
@@ -103,10 +105,7 @@ and the mask decoder with one multimask output per class.
 """
 
 
-def _original(shape: SamShape) -> str:
-    encoder = shape.encoder
-    if not isinstance(encoder, ViTShape):
-        raise TypeError("the original Segment Anything has a ViT encoder")
+def _original(shape: SamShape, encoder: ViTShape) -> str:
     return f"""
 ```python
 import torch
