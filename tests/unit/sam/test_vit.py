@@ -182,6 +182,16 @@ def test_one_image_does_not_depend_on_its_batch(encoder):
         torch.testing.assert_close(encoder(x)[1:2], encoder(x[1:2]), rtol=0, atol=1e-5)
 
 
+def test_half_precision_is_close(encoder):
+    x = torch.rand(1, 3, 64, 48, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = encoder(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = encoder(x).float()
+    assert found.isfinite().all()
+    assert (found - expected).abs().mean() < 0.02 * expected.std()
+
+
 def test_gradients_reach_every_parameter_at_any_size():
     encoder = ViT(TINY_VIT.shape.encoder)
     encoder.load_state_dict(seeded_state(encoder.state_dict(), seed=1))
