@@ -26,11 +26,9 @@ from samplar.sam.cached import (
 from samplar.sam.cards import WEIGHTS, WeightsCard
 from samplar.sam.convert import check_state, read_checkpoint
 from samplar.sam.layouts import to_published
-from samplar.sam.model import Sam, empty_sam
-from samplar.sam.pixels import SAM_PIXELS, UNIT
+from samplar.sam.model import Sam, SamShape, empty_sam
 from samplar.sam.recognise import shape_of
 from samplar.sam.seeded import seeded_state
-from samplar.sam.vit import ViTShape
 
 TINY_SEED = 0
 FOLDER_FILE = "model.safetensors"
@@ -176,7 +174,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _card_of(state: Mapping[str, Tensor], path: Path) -> WeightsCard:
-    """Return the card of known weights of the same sizes, or one made for these.
+    """Return a card for a file of the user's own; known weights of the same sizes lend their rule.
 
     MedSAM has the sizes of SAM ViT-B: a path alone is taken for the latter.
     """
@@ -189,12 +187,27 @@ def _card_of(state: Mapping[str, Tensor], path: Path) -> WeightsCard:
             code="weights.architecture",
             path=path,
         )
+    like = _card_like(shape)
+    return replace(
+        like,
+        name=str(path),
+        title=path.name,
+        source=str(path),
+        licence="unknown",
+        sha256="",
+        parameters=sum(p.numel() for p in empty_sam(like.shape).parameters()),
+        bundle=None,
+    )
+
+
+def _card_like(shape: SamShape) -> WeightsCard:
+    """Return the known weights of these sizes, or the first of this kind and stride with them."""
     for card in WEIGHTS.values():
         if card.shape == replace(shape, image_size=card.image_size):
-            return replace(card, bundle=None)
-    pixels = SAM_PIXELS if isinstance(shape.encoder, ViTShape) else UNIT
-    count = sum(p.numel() for p in empty_sam(shape).parameters())
-    return WeightsCard(str(path), path.name, str(path), "unknown", "", shape, count, pixels=pixels)
+            return card
+    kind, stride = type(shape.encoder), shape.encoder.stride
+    same = [card for card in WEIGHTS.values() if isinstance(card.shape.encoder, kind)]
+    return replace(min(same, key=lambda c: c.shape.encoder.stride != stride), shape=shape)
 
 
 def _first(state: Mapping[str, Tensor]) -> str:

@@ -341,6 +341,22 @@ def test_a_file_of_sizes_nobody_knows_is_taken_as_it_is(tmp_path):
     assert card.parameters == sum(p.numel() for p in sam.parameters())
 
 
+@pytest.mark.parametrize(
+    ("encoder", "pixels"),
+    [
+        (replace(TINY_VIT.shape.encoder, patch=16, width=48), SAM_PIXELS),
+        (replace(TINY.shape.encoder, output=16), UNIT),
+        (replace(TINY.shape.encoder, output=16, patch_kernel=3), SAM_PIXELS),
+    ],
+    ids=["vit", "as lite-medsam", "as mobile-sam"],
+)
+def test_the_pixel_rule_of_unknown_sizes_is_that_of_their_kind(tmp_path, encoder, pixels):
+    shape = replace(TINY.shape, encoder=encoder)
+    path = tmp_path / "own.pth"
+    torch.save(seeded_state(empty_sam(shape).state_dict(), seed=3), path)
+    assert find_card(path).pixels == load_sam(path).pixels.rule == pixels
+
+
 def test_a_loaded_model_does_not_hang_on_its_file(tmp_path):
     path = tmp_path / "own.safetensors"
     path.write_bytes(to_safetensors(state_of(9), note={}))
