@@ -35,6 +35,13 @@ Probabilities = Annotated[
 Largest = Annotated[
     bool, typer.Option("--largest", help="Keep only the largest connected part of each class.")
 ]
+Tta = Annotated[
+    bool | None,
+    typer.Option(
+        "--tta/--no-tta",
+        help="Also see each slice in a smaller frame and average.  [default: as the method does]",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first case that fails.")]
 Precision = Annotated[
     Literal["auto", "fp32", "bf16"], typer.Option(help="auto: as the adapter was made.")
@@ -56,6 +63,7 @@ def predict(
     subset: SubsetOption = None,
     probabilities: Probabilities = False,
     largest: Largest = False,
+    tta: Tta = None,
     strict: Strict = False,
     device: DeviceOption = None,
     precision: Precision = "auto",
@@ -74,7 +82,7 @@ def predict(
     card = read_card(run)
     found = find_inputs(inputs, split=split, subset=subset, sequences=card.sequences)
     alone = len(found.cases) == 1
-    options = Options(precision, probabilities, largest, strict or alone)
+    options = Options(precision, probabilities, largest, strict or alone, tta)
     with no_empty_folder(out), screen.progress() as progress:
         weights_ready(screen, progress, card.weights)
         predicted = predict_now(

@@ -8,6 +8,8 @@
     def loss(config)                                   a `LossConfig`; default: CE + 0.8 Dice
     def prompts(config)                                what it needs at test time; default: card's
     LR = 5e-3                                          its learning rate; default: 1e-3
+    VIEWS = (0.875,)                                   frames, as shares of the size, in which a
+                                                       slice is seen once more at test time
 
 Everything else is derived: what trains, the adapter file, its size, the frozen prefix, the row in
 `samplar methods`. This file imports no torch, so that listing methods starts at once.
@@ -102,6 +104,7 @@ class Method:
     logits: Callable[[Sam, Any, Batch, Memory], Tensor]
     loss: Callable[[Any], LossConfig]
     lr: float = DEFAULT_LR
+    views: tuple[float, ...] = ()
     prompts: Callable[[Any], str] | None = None
 
     def prompted(self, config: Strict) -> str:

@@ -56,6 +56,7 @@ def load_method(name: str) -> Method:
         logits=getattr(module, "logits", contract.decode_classes),
         loss=getattr(module, "loss", contract.default_loss),
         lr=getattr(module, "LR", contract.DEFAULT_LR),
+        views=getattr(module, "VIEWS", ()),
         prompts=getattr(module, "prompts", None),
     )
 

@@ -20,6 +20,7 @@ from samplar.methods.adapted import AdaptedSam
 from samplar.prediction.adapter import AdapterCard
 from samplar.prediction.cleanup import keep_largest
 from samplar.prediction.slices import predict_slices
+from samplar.prediction.views import further_frames
 
 PROBABILITIES = "probabilities"
 """Folder beside the labels: a probability map has the name of the label map it belongs to."""
@@ -34,12 +35,15 @@ class Options:
         largest: keep only the largest connected part of each class.
         strict: stop at the first case that fails.
         precision: fp32, bf16, or auto for the one the adapter was made in.
+        tta: test-time augmentation, seeing each slice in a smaller frame too; None: as the method
+            does.
     """
 
     precision: Precision = "auto"
     probabilities: bool = False
     largest: bool = False
     strict: bool = False
+    tta: bool | None = None
 
 
 @dataclass
@@ -144,8 +148,9 @@ def predict_volume(
     labels = np.empty((len(slices), *slices.shape[-2:]), dtype=np.uint8)
     shares: list[np.ndarray] = []
     start = 0
+    also = further_frames(model, card.size, tta=options.tta)
     for logits in predict_slices(
-        model, slices, size=card.size, precision=options.precision, truth=known
+        model, slices, size=card.size, precision=options.precision, also=also, truth=known
     ):
         labels[start : start + len(logits)] = logits.argmax(dim=1).cpu().numpy()
         if options.probabilities:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -23,26 +23,47 @@ def predict_slices(
     *,
     size: int,
     precision: str,
+    also: Sequence[int] = (),
     truth: Integer[np.ndarray, "n h w"] | None = None,
 ) -> Iterator[Float[Tensor, "b k h w"]]:
     """Yield class logits, background first, batch by batch, in the pixels of the slices.
+
+    With further frames the probabilities of all frames are averaged, and their logarithm is given.
 
     Args:
         model: in evaluation mode.
         images: one to three channels in [0, 1].
         size: side of the model's frame.
         precision: fp32 or bf16.
+        also: sides of further frames in which every slice is seen.
         truth: class indices, for oracle methods only.
     """
-    original = (images.shape[-2], images.shape[-1])
     step = encoder_batch(model.sam.device)
     for start in range(0, len(images), step):
-        part = torch.from_numpy(three_channels(images[start : start + step]))
-        framed = letterbox(part.to(model.sam.device), size)
+        part = torch.from_numpy(three_channels(images[start : start + step])).to(model.sam.device)
         labels = None
         if truth is not None:
             given = torch.from_numpy(np.ascontiguousarray(truth[start : start + step]))
-            labels = letterbox_labels(given.to(model.sam.device), size)
-        with autocast(precision, model.sam.device):
-            logits = model(model.prefix(framed), framed, labels)
-        yield unletterbox(logits.float(), size, original)
+            labels = given.to(model.sam.device)
+        first = _in_frame(model, part, labels, size, precision)
+        if not also:
+            yield first
+            continue
+        total = first.softmax(dim=1)
+        for side in also:
+            total += _in_frame(model, part, labels, side, precision).softmax(dim=1)
+        yield (total / (1 + len(also))).clamp(min=torch.finfo(total.dtype).tiny).log()
+
+
+def _in_frame(
+    model: AdaptedSam,
+    images: Float[Tensor, "b 3 h w"],
+    labels: Integer[Tensor, "b h w"] | None,
+    size: int,
+    precision: str,
+) -> Float[Tensor, "b k h w"]:
+    framed = letterbox(images, size)
+    shown = None if labels is None else letterbox_labels(labels, size)
+    with autocast(precision, images.device):
+        logits = model(model.prefix(framed), framed, shown)
+    return unletterbox(logits.float(), size, (images.shape[-2], images.shape[-1]))

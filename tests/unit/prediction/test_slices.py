@@ -31,6 +31,19 @@ def test_is_the_model_between_letterbox_and_back(learnt, arrays):
     assert torch.equal(predicted(learnt, images), expected)
 
 
+def test_further_frames_are_averaged_as_probabilities(learnt, arrays):
+    images, _ = arrays(3, height=40, width=28)
+    large, small = predicted(learnt, images), alone(learnt, images, 24)
+    expected = (large.softmax(1) + small.softmax(1)) / 2
+    both = predicted(learnt, images, also=(24,))
+    torch.testing.assert_close(both.softmax(1), expected, rtol=1e-5, atol=1e-6)
+    assert (both - large).abs().max() > 0.01
+
+
+def alone(model, images, size):
+    return torch.cat(list(predict_slices(model, images, size=size, precision="fp32")))
+
+
 def test_one_channel_counts_as_three_alike(learnt, arrays):
     images, _ = arrays(2)
     assert torch.equal(predicted(learnt, images[:, :1]), predicted(learnt, images))
