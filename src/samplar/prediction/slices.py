@@ -62,7 +62,7 @@ def _in_frame(
     size: int,
     precision: str,
 ) -> Float[Tensor, "b k h w"]:
-    framed = letterbox(images, size)
+    framed = letterbox(images, size, padding=model.sam.padding)
     shown = None if labels is None else letterbox_labels(labels, size)
     with autocast(precision, images.device):
         logits = model(model.prefix(framed), framed, shown)

@@ -13,15 +13,27 @@ def fitted_size(height: int, width: int, size: int) -> tuple[int, int]:
     return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
 
 
-def letterbox(images: Float[Tensor, "n c h w"], size: int) -> Float[Tensor, "n c s s"]:
-    """Resize (bilinear, antialiased when shrinking) and pad with zeros right and below."""
+def letterbox(
+    images: Float[Tensor, "n c h w"], size: int, *, padding: Float[Tensor, "c 1 1"] | None = None
+) -> Float[Tensor, "n c s s"]:
+    """Resize (bilinear, antialiased when shrinking) and pad right and below.
+
+    Args:
+        images: any size.
+        size: side of the frame.
+        padding: its colour; zeros if not given.
+    """
     height, width = fitted_size(images.shape[-2], images.shape[-1], size)
     resized = images
     if (height, width) != tuple(images.shape[-2:]):
         resized = F.interpolate(
             images, (height, width), mode="bilinear", align_corners=False, antialias=True
         )
-    return F.pad(resized, (0, size - width, 0, size - height))
+    framed = F.pad(resized, (0, size - width, 0, size - height))
+    if padding is not None:
+        framed[..., height:, :] = padding
+        framed[..., width:] = padding
+    return framed
 
 
 def letterbox_labels(labels: Tensor, size: int) -> Tensor:

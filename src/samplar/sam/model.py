@@ -61,6 +61,14 @@ class Sam(nn.Module):
         """Where the weights live."""
         return self.mask_decoder.iou_token.weight.device
 
+    @property
+    def padding(self) -> Float[Tensor, "3 1 1"]:
+        """The colour, in [0, 1], of what a frame shows beside the image.
+
+        SAM pads with zeros after subtracting its mean, so its padding has the mean's colour.
+        """
+        return self.pixels.mean
+
     def steps(self) -> list[tuple[str, nn.Module]]:
         """Return the parts from image to embedding in forward order, with their names."""
         scale = [] if self.pixels.rule == UNIT else [("pixels", self.pixels)]

@@ -63,7 +63,8 @@ def embed_candidates(
         for start in range(0, len(wanted), step):
             part = torch.from_numpy(three_channels(slices[start : start + step]))
             with autocast(precision, sam.device):
-                embedding = sam.encode(letterbox(part.to(sam.device), SIZE))
+                framed = letterbox(part.to(sam.device), SIZE, padding=sam.padding)
+                embedding = sam.encode(framed)
             pooled = F.adaptive_avg_pool2d(embedding.float(), CELLS).flatten(1)
             unit = F.normalize(pooled, dim=1).cpu().numpy()
             rows |= {(case.id, n): u for n, u in zip(wanted[start:], unit, strict=False)}

@@ -18,7 +18,7 @@ from samplar.training.pool import fill_pool
 from samplar.training.run import RunFolder
 from samplar.training.sampler import balanced_indices
 from samplar.training.seed import generator
-from samplar.training.tensors import as_samples
+from samplar.training.tensors import as_samples, painted
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def adapt(
     """
     samples = as_samples(exemplars, config.size)
     if not model.method.card.trains:
-        device = model.sam.device
+        device, samples = model.sam.device, painted(samples, model.sam.padding)
         model.remember(samples.images.to(device), samples.labels.to(device))
         return
     classes, training = len(exemplars.labels), config.training

@@ -17,6 +17,7 @@ from samplar.synthesis.draw import Draw
 from samplar.synthesis.samples import Samples
 from samplar.synthesis.synthesizer import Synthesizer
 from samplar.training.cache import PrefixCache
+from samplar.training.tensors import painted
 
 GIB = 1 << 30
 
@@ -72,7 +73,7 @@ def fill_pool(
     cache: PrefixCache | None = None
     step = encoder_batch(model.sam.device)
     for start in range(0, len(draws), step):
-        samples = synthesizer.render(draws[start : start + step])
+        samples = painted(synthesizer.render(draws[start : start + step]), model.sam.padding)
         parts.append(samples)
         rows = _encode(model, samples.images, precision)
         if cache is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
 from samplar.sam.frame import fitted_size, letterbox, letterbox_labels
@@ -14,6 +15,14 @@ def as_samples(exemplars: ExemplarSet, size: int) -> Samples:
     parts = [_framed(exemplar, size) for exemplar in exemplars.exemplars]
     images, labels, valid = zip(*parts, strict=True)
     return Samples(torch.cat(images), torch.cat(labels), torch.cat(valid))
+
+
+def painted(samples: Samples, colour: Float[torch.Tensor, "3 1 1"]) -> Samples:
+    """Give whatever lies beside the image the colour that the base weights expect there."""
+    if not colour.any():  # it is black already
+        return samples
+    images = torch.where(samples.valid[:, None], samples.images, colour.to(samples.images))
+    return Samples(images, samples.labels, samples.valid)
 
 
 def _framed(exemplar: Exemplar, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -99,3 +99,14 @@ def test_the_padding_does_not_leak_into_the_answer():
     logits = torch.full((1, 2, 16, 16), 9.0)
     logits[..., :8, :] = -1.0
     assert (unletterbox(logits, 16, (50, 100)) == -1).all()
+
+
+def test_the_padding_may_have_a_colour():
+    colour = torch.tensor([0.5, 0.25, 0.75]).view(3, 1, 1)
+    image = torch.ones(2, 3, 10, 20)
+    framed = letterbox(image, 16, padding=colour)
+    torch.testing.assert_close(framed[:, :, :8], torch.ones(2, 3, 8, 16))
+    assert torch.equal(framed[:, :, 8:], colour.expand(2, 3, 8, 16))
+    tall = letterbox(image.transpose(2, 3), 16, padding=colour)
+    torch.testing.assert_close(tall, framed.transpose(2, 3))
+    assert torch.equal(letterbox(image, 16, padding=0 * colour), letterbox(image, 16))

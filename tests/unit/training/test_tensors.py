@@ -5,7 +5,7 @@ import torch
 
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
 from samplar.io.labels import LabelSet
-from samplar.training.tensors import as_samples
+from samplar.training.tensors import as_samples, painted
 
 
 def exemplars(*shapes):
@@ -43,3 +43,14 @@ def test_a_slice_of_the_frames_size_is_not_resampled():
     given = exemplars((32, 32))
     samples = as_samples(given, 32)
     assert np.array_equal(samples.images[0].numpy(), given.exemplars[0].image)
+
+
+def test_what_lies_beside_the_image_is_painted_and_nothing_else():
+    samples = as_samples(exemplars((16, 32), (64, 20)), 32)
+    colour = torch.tensor([0.5, 0.25, 0.75]).view(3, 1, 1)
+    changed = painted(samples, colour)
+    inside = samples.valid[:, None].expand_as(samples.images)
+    assert torch.equal(changed.images[inside], samples.images[inside])
+    assert torch.equal(changed.images[~inside], colour.expand_as(samples.images)[~inside])
+    assert (~inside).any()
+    assert painted(samples, torch.zeros(3, 1, 1)) is samples
