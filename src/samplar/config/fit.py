@@ -24,7 +24,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "training": {"iterations": 200, "pool": 200, "batch": 8},
     },
     "standard": {
-        "size": 256,
+        "size": 224,
         "method_config": {"blocks": "last:1"},
         "training": {"iterations": 450, "pool": 180, "batch": 4},
     },
@@ -57,7 +57,7 @@ class FitConfig(Strict):
     method: str = "decoder-only"
     method_config: dict[str, Any] = Field(default_factory=dict)
     weights: str = "lite-medsam"
-    size: int = Field(default=256, ge=32, le=2048, multiple_of=8)
+    size: int = Field(default=224, ge=32, le=2048, multiple_of=8)
     """Side of the square frame in which SAM sees a slice, in pixels."""
     plane: Literal["auto", "axial", "coronal", "sagittal"] = "auto"
     intensity: str = "auto"

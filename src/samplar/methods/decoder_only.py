@@ -18,11 +18,6 @@ card = Card(
 )
 
 
-VIEWS = (0.875,)
-"""A second, smaller view. On ACDC development subjects DSC rose from 80.6 to 81.7 with the image
-shrunk that much (one draw, 256 px), for less than twice the time."""
-
-
 class Config(Strict):
     """How the head starts and what it is trained with."""
 
