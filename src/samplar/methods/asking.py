@@ -28,8 +28,8 @@ def decode_rows(
         Logits of every mask token and the predicted IoU of each, float32.
     """
     if len(image) == 0:
-        tokens, (rows, columns) = sam.mask_decoder.mask_tokens.num_embeddings, embedding.shape[-2:]
-        nothing = torch.zeros(0, tokens, 4 * rows, 4 * columns, device=embedding.device)
+        tokens, (height, width) = sam.mask_decoder.mask_tokens.num_embeddings, embedding.shape[-2:]
+        nothing = torch.zeros(0, tokens, 4 * height, 4 * width, device=embedding.device)
         return nothing, nothing[..., 0, 0]
     step = 8 * encoder_batch(embedding.device)
     parts = []
