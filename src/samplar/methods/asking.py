@@ -57,10 +57,11 @@ def class_logits(
     images: int,
     classes: int,
 ) -> Float[Tensor, "b k r s"]:
-    """Lay one mask per row out by image and class.
+    """Lay one mask per row out by image and class, the smaller mask in front of the larger.
 
-    Background has logit 0, SAM's own threshold, so that a pixel gets the class with the largest
-    logit if that is above 0. Classes without a row are absent.
+    SAM fills what it cuts out: the mask of a ring holds what the ring surrounds. So where masks of
+    one image overlap, the one with fewer pixels wins: the other's logit becomes at most minus its.
+    Background has logit 0, SAM's own threshold. Classes without a row are absent.
 
     Args:
         masks: logits.
@@ -72,4 +73,15 @@ def class_logits(
     out = masks.new_full((images, classes + 1, *masks.shape[-2:]), ABSENT)
     out[:, 0] = 0
     out[image, index] = masks
+    for logits in out:
+        _smaller_in_front(logits[1:])
     return out
+
+
+def _smaller_in_front(logits: Float[Tensor, "k r s"]) -> None:
+    """Take from every mask, in place, what a smaller one covers; a tie goes to the lower class."""
+    front = torch.full_like(logits[0], ABSENT)
+    for number in torch.argsort((logits > 0).flatten(1).sum(dim=1), stable=True).tolist():
+        behind = torch.minimum(logits[number], -front)
+        logits[number] = torch.where(front > 0, behind, logits[number])
+        front = torch.maximum(front, logits[number])

@@ -1,10 +1,10 @@
 """PerSAM: no training; find in a new image what looks most like the exemplar's structure.
 
 Source: Zhang et al. 2023, arXiv 2305.03048, and its public code (MIT). The paper knows one
-exemplar and one structure. Here each class is asked for on its own, and a pixel gets the class
-with the largest logit, if that is above 0. With several exemplars the target of a class is the
-mean over the exemplars that show it of their mean features. Every class is looked for, and
-something is found, in every image: PerSAM has no way to say that a structure is not there.
+exemplar and one structure. Here each class is asked for on its own, and where masks overlap the
+smaller one is in front. With several exemplars the target of a class is the mean over the exemplars
+that show it of their mean features. Every class is looked for, and something is found, in every
+image: PerSAM has no way to say that a structure is not there.
 """
 
 from __future__ import annotations

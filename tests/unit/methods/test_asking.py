@@ -49,10 +49,14 @@ def test_rows_of_every_part_of_a_prompt():
     assert part.count == 2
 
 
-def test_the_largest_logit_wins_if_it_is_above_zero():
-    masks = torch.tensor([[[2.0, -1.0, 3.0]], [[1.0, -2.0, 4.0]]])
+def test_the_smaller_mask_is_in_front_of_the_larger():
+    ring_and_hole = [[5.0, 4.0, 6.0, -1.0]]
+    hole = [[-3.0, 1.0, -2.0, -9.0]]
+    masks = torch.tensor([ring_and_hole, hole])
     out = class_logits(masks, torch.tensor([1, 1]), torch.tensor([1, 3]), images=2, classes=3)
-    assert out.shape == (2, 4, 1, 3)
-    assert out[1].argmax(0).tolist() == [[1, 0, 3]]
+    assert out.shape == (2, 4, 1, 4)
+    assert out[1].argmax(0).tolist() == [[1, 3, 1, 0]]
+    assert torch.equal(out[1, 3], masks[1])
+    assert out[1, 1].tolist() == [[5.0, -1.0, 6.0, -1.0]]
     assert (out[0, 1:] == ABSENT).all()
     assert not out[:, 0].any()

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from samplar.errors import UsageError
 from samplar.methods import persam
-from samplar.methods.asking import ABSENT
+from samplar.methods.asking import ABSENT, class_logits
 from samplar.methods.cascade import best_of_three, refine, tight_boxes
 from samplar.methods.contract import Batch
 from samplar.methods.pointing import ask_boxes, ask_points, find_priors
@@ -71,7 +71,7 @@ def test_three_passes_written_out(tiny_sam, batch, legacy):
     memory = kept(tiny_sam, batch(1), legacy=legacy)
     asked_of = batch(2, seed=1)
     found = persam.logits(tiny_sam, persam.Config(legacy=legacy), asked_of, memory)
-    targets = memory["target"]
+    targets, masks = memory["target"], []
     for image in range(2):
         one = part(asked_of, image)
         for k in range(2):
@@ -88,7 +88,10 @@ def test_three_passes_written_out(tiny_sam, batch, legacy):
             third = best_of_three(
                 *tiny_sam.decode(one.embedding, Prompts(points, labels, boxes, second))
             )
-            torch.testing.assert_close(found[image, 1 + k], third[0, 0], rtol=1e-4, atol=1e-4)
+            masks.append(third[0, 0])
+    rows = torch.tensor([0, 0, 1, 1]), torch.tensor([1, 2, 1, 2])
+    expected = class_logits(torch.stack(masks), *rows, images=2, classes=2)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     assert not found[:, 0].any()
 
 
@@ -148,7 +151,9 @@ def test_the_box_form_written_out(tiny_sam, batch):
     images = asked_of.embedding.expand(2, -1, -1, -1)
     first = tiny_sam.decode(images, asked.prompts, nudge)[0][:, :1]
     second = refine(tiny_sam, asked, first, boxes=[False])
-    torch.testing.assert_close(found[0, 1:], second[:, 0], rtol=1e-4, atol=1e-4)
+    rows = torch.tensor([0, 0]), torch.tensor([1, 2])
+    expected = class_logits(second[:, 0], *rows, images=1, classes=2)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_needs_labels(tiny_sam, batch):

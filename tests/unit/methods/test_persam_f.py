@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from samplar.errors import UsageError
 from samplar.methods import persam_f
-from samplar.methods.asking import ABSENT
+from samplar.methods.asking import ABSENT, class_logits
 from samplar.methods.cascade import refine
 from samplar.methods.contract import Batch
 from samplar.methods.mask_weights import fit_weights, weighted
@@ -77,8 +77,10 @@ def test_passes_written_out(tiny_sam, batch):
     asked = ask_points(asked_of, find_priors(asked_of, memory["target"]), outside=False)
     three = tiny_sam.decode(asked_of.embedding[asked.image], asked.prompts)[0][:, 1:]
     first = weighted(three, memory["weights"].repeat(2, 1))
-    expected = refine(tiny_sam, asked, first, boxes=[True, True])
-    torch.testing.assert_close(found[:, 1:].flatten(0, 1), expected[:, 0], rtol=1e-4, atol=1e-4)
+    masks = refine(tiny_sam, asked, first, boxes=[True, True])[:, 0]
+    rows = torch.tensor([0, 0, 1, 1]), torch.tensor([1, 2, 1, 2])
+    expected = class_logits(masks, *rows, images=2, classes=2)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     assert asked.prompts.points.shape == (4, 1, 2)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from samplar.methods.asking import ABSENT
+from samplar.methods.asking import ABSENT, class_logits
 from samplar.methods.automatic import Sieve, automatic_masks
 from samplar.methods.oracle_prompts import box_prompts, point_prompts
 from samplar.methods.registry import cards
@@ -30,7 +30,8 @@ def test_each_class_that_is_there_gets_sams_own_mask(adapted, phantoms, tiny_sam
     assert not logits[:, 0].any()
     assert (logits[:, 3] == ABSENT).all()
     assert (logits[1, 1] == ABSENT).all()
-    for image, index in ((0, 1), (0, 2), (1, 2)):
+    own, asked = [], ((0, 1), (0, 2), (1, 2))
+    for image, index in asked:
         truth = (samples.labels[image] == index)[None]
         others = ~truth & (samples.labels[image] != 255)
         if kind == "box":
@@ -38,7 +39,9 @@ def test_each_class_that_is_there_gets_sams_own_mask(adapted, phantoms, tiny_sam
         else:
             prompts = point_prompts(truth, others, inside=2, outside=1)
         masks, _ = tiny_sam.decode(embedding[image : image + 1], prompts)
-        torch.testing.assert_close(logits[image, index], masks[0, 0])
+        own.append(masks[0, 0])
+    expected = class_logits(torch.stack(own), *torch.tensor(asked).T, images=2, classes=3)
+    torch.testing.assert_close(logits, expected)
     assert logits[0, 1].std() > 0
 
 
@@ -63,6 +66,7 @@ def test_of_the_automatic_masks_each_class_gets_the_best(adapted, phantoms, tiny
     samples = phantoms()
     model = adapted("zero-shot", prompt="automatic", **EASY)
     logits = model(model.prefix(samples.images), samples.images, samples.labels)
+    chosen = []
     for image in range(2):
         embedding = tiny_sam.encode(samples.images[image : image + 1])
         found = automatic_masks(tiny_sam, embedding, size=32, content=(32, 32), sieve=Sieve(**EASY))
@@ -70,8 +74,10 @@ def test_of_the_automatic_masks_each_class_gets_the_best(adapted, phantoms, tiny
         for index in (1, 2):
             truth = samples.labels[image] == index
             ious = [float((m & truth).sum() / (m | truth).sum()) for m in found.masks]
-            best = found.logits[max(range(len(ious)), key=ious.__getitem__)]
-            torch.testing.assert_close(logits[image, index], best)
+            chosen.append(found.logits[max(range(len(ious)), key=ious.__getitem__)])
+    rows = torch.tensor([0, 0, 1, 1]), torch.tensor([1, 2, 1, 2])
+    expected = class_logits(torch.stack(chosen), *rows, images=2, classes=2)
+    torch.testing.assert_close(logits, expected)
 
 
 @torch.no_grad()
