@@ -18,11 +18,24 @@ STRIP_BYTES = 1 << 20
 today's server and laptop cores) when the next layer reads it."""
 
 
+_KINDS = (torch.float32, torch.bfloat16)
+
+
 def fusable(*tensors: Tensor) -> bool:
     """Say whether the fused kernels exist for these tensors and no gradient will be asked for."""
     wanted = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-    ours = all(t.device.type == "cpu" for t in tensors)
-    return ours and not wanted and torch.backends.mkldnn.is_available()
+    ours = all(t.device.type == "cpu" and t.dtype in _KINDS for t in tensors)
+    return ours and not wanted and _has_kernels()
+
+
+def _has_kernels() -> bool:
+    """Say whether oneDNN is there, and knows bfloat16 on this processor if that is asked for."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    if not torch.is_autocast_enabled("cpu"):
+        return True
+    half = torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return half and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def linear_gelu(

@@ -65,8 +65,24 @@ def test_where_a_gradient_is_wanted_the_plain_operations_run():
         assert fused.fusable(x, weight, bias)
 
 
-def test_other_devices_have_no_fused_kernels():
+def test_other_devices_and_kinds_of_number_have_no_fused_kernels():
+    assert fused.fusable(torch.empty(2))
     assert not fused.fusable(torch.empty(2, device="meta"))
+    assert not fused.fusable(torch.empty(2, dtype=torch.float64))
+
+
+def test_a_processor_without_bfloat16_products_gets_the_plain_operations(monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    assert fused.fusable(torch.empty(2))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not fused.fusable(torch.empty(2))
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert not fused.fusable(torch.empty(2))
+
+
+def test_autocast_to_float16_gets_the_plain_operations():
+    with torch.autocast("cpu", torch.float16):
+        assert not fused.fusable(torch.empty(2))
 
 
 @pytest.mark.parametrize("height", [1, 2, 5, 16, 33])
