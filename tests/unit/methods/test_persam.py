@@ -17,19 +17,6 @@ from samplar.sam.guidance import Guidance
 from samplar.sam.prompt import Prompts
 
 
-@pytest.fixture
-def batch(tiny_sam, phantoms):
-    """Return a maker of batches of phantoms as a method is given them."""
-
-    def make(count=2, *, classes=2, seed=0):
-        samples = phantoms(count, classes=classes, seed=seed)
-        with torch.no_grad():
-            embedding = tiny_sam.encode(samples.images)
-        return Batch(samples.images, embedding, samples.labels, classes)
-
-    return make
-
-
 def kept(sam, exemplars, **config):
     with torch.no_grad():
         return persam.remember(sam, persam.Config(**config), exemplars)

@@ -18,19 +18,6 @@ from samplar.sam.prompt import Prompts
 QUICK = {"steps": 30, "rate": 1e-2}
 
 
-@pytest.fixture
-def batch(tiny_sam, phantoms):
-    """Return a maker of batches of phantoms as a method is given them."""
-
-    def make(count=2, *, classes=2, seed=0):
-        samples = phantoms(count, classes=classes, seed=seed)
-        with torch.no_grad():
-            embedding = tiny_sam.encode(samples.images)
-        return Batch(samples.images, embedding, samples.labels, classes)
-
-    return make
-
-
 def kept(sam, exemplars, **config):
     with torch.no_grad():
         return persam_f.remember(sam, persam_f.Config(**{**QUICK, **config}), exemplars)
