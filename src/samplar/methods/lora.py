@@ -49,7 +49,10 @@ class LoraLinear(nn.Module):
     def forward(self, x: Float[Tensor, "*b i"]) -> Float[Tensor, "*b o"]:
         """Return W x + b + B A x."""
         down, up = self.stacked()
-        return self.base(x) + F.linear(F.linear(x, down), up)
+        rows = x.flatten(0, -2) if x.dim() > 1 else x[None]
+        out, low = self.base(rows), F.linear(rows, down)
+        # in place: nothing on the way back needs the frozen layer's own output
+        return out.addmm_(low, up.T.to(out.dtype)).view(*x.shape[:-1], -1)
 
     def merged(self) -> nn.Linear:
         """Return a plain linear layer that computes the same."""

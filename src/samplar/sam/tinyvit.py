@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from samplar.sam.fused import conv_gelu, fusable, linear_gelu, strip_height
 from samplar.sam.layers import ConvNorm, make_neck
-from samplar.sam.windows import join_windows, split_windows
+from samplar.sam.windows import from_windows, to_windows
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int, window: int) -> None:
         super().__init__()
         self.heads = heads
+        self.window = (window, window)
         self.norm = nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
@@ -141,18 +142,25 @@ class Attention(nn.Module):
         self.attention_biases = nn.Parameter(torch.zeros(heads, int(index.max()) + 1))
         self.register_buffer("attention_bias_idxs", index, persistent=False)
 
-    def forward(self, x: Float[Tensor, "b n c"]) -> Float[Tensor, "b n c"]:
-        """Attend among the `n` tokens of each window."""
-        batch, tokens, width = x.shape
-        qkv = self.qkv(self.norm(x)).view(batch, tokens, self.heads, -1)
-        q, k, v = qkv.transpose(1, 2).chunk(3, dim=-1)
+    def forward(self, x: Float[Tensor, "b h w c"]) -> Float[Tensor, "b h w c"]:
+        """Let every cell attend to every cell of its window.
+
+        Windows at the border are padded with zeros before the norm, which take part as keys.
+        """
+        beyond = self._by_head(self.norm(x.new_zeros(x.shape[-1])))
+        windows = to_windows(self._by_head(self.norm(x)), self.window, beyond)
+        q, k, v = windows.unflatten(1, (-1, self.heads))
         bias = self.attention_biases[:, self.attention_bias_idxs].to(q.dtype)
         if torch.is_grad_enabled():  # the fused kernel takes more than twice as long backward
             scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1) + bias
             out = scores.softmax(dim=-1, dtype=q.dtype) @ v
         else:
             out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None])
-        return self.proj(out.transpose(1, 2).reshape(batch, tokens, width))
+        shape = x.shape[1], x.shape[2]
+        return self.proj(from_windows(out.flatten(0, 1), self.window, shape, heads=self.heads))
+
+    def _by_head(self, x: Float[Tensor, "*b c"]) -> Float[Tensor, "*b 3 n d"]:
+        return self.qkv(x).unflatten(-1, (self.heads, 3, -1)).transpose(-3, -2)
 
 
 def offset_index(window: int) -> Int[Tensor, "n n"]:
@@ -174,7 +182,13 @@ class Feedforward(nn.Module):
         self.fc2 = nn.Linear(4 * width, width)
 
     def forward(self, x: Float[Tensor, "*b c"]) -> Float[Tensor, "*b c"]:
-        """Apply to the last axis."""
+        """Apply to the last axis, some rows at a time where no gradient is wanted."""
+        if not fusable(x, *self.parameters()):
+            return self._apply_to(x)
+        rows = x.flatten(0, -2).split(strip_height(1, self.fc1.out_features))
+        return torch.cat([self._apply_to(some) for some in rows]).view(x.shape)
+
+    def _apply_to(self, x: Float[Tensor, "*b c"]) -> Float[Tensor, "*b c"]:
         return self.fc2(linear_gelu(self.norm(x), self.fc1.weight, self.fc1.bias))
 
 
@@ -183,21 +197,15 @@ class TinyViTBlock(nn.Module):
 
     def __init__(self, width: int, heads: int, window: int) -> None:
         super().__init__()
-        self.window = window
         self.attn = Attention(width, heads, window)
         self.mlp = Feedforward(width)
         self.local_conv = ConvNorm(width, width, kernel=3, groups=width)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Apply the block."""
-        x = x + self._attend(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        x = x + self.attn(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         last = self.local_conv(x).permute(0, 2, 3, 1)
         return (last + self.mlp(last)).permute(0, 3, 1, 2)
-
-    def _attend(self, x: Float[Tensor, "b h w c"]) -> Float[Tensor, "b h w c"]:
-        height, width = x.shape[1:3]
-        windows, grid = split_windows(x, self.window)
-        return join_windows(self.attn(windows), grid, self.window)[:, :height, :width]
 
 
 class Layer(nn.Module):

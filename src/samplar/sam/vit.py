@@ -20,11 +20,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from samplar.sam.layers import make_neck
-from samplar.sam.windows import join_windows, split_windows
-
-BIAS_LIMIT = 1 << 25
-"""Numbers of relative-position bias held at once: 128 MiB in float32. At 1024 pixels the heads of a
-global block would need 768 MiB together, and are no faster than two at a time."""
+from samplar.sam.relative import attend
+from samplar.sam.windows import from_windows, to_windows
 
 
 @dataclass(frozen=True)
@@ -102,45 +99,26 @@ class Attention(nn.Module):
     are shared by all heads.
     """
 
-    def __init__(self, width: int, heads: int, grid: int) -> None:
+    def __init__(self, width: int, heads: int, grid: int, *, window: int = 0) -> None:
         super().__init__()
         self.heads = heads
+        self.window = window
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
-        self.rel_pos_h = nn.Parameter(torch.zeros(2 * grid - 1, width // heads))
-        self.rel_pos_w = nn.Parameter(torch.zeros(2 * grid - 1, width // heads))
+        side = window or grid
+        self.rel_pos_h = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
+        self.rel_pos_w = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
 
     def forward(self, x: Float[Tensor, "b h w c"]) -> Float[Tensor, "b h w c"]:
-        """Let every cell attend to every cell of its grid."""
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(3, 0, 4, 1, 2, 5)
-        rows = by_offset(self.rel_pos_h, x.shape[1])
-        columns = by_offset(self.rel_pos_w, x.shape[2])
-        at_once = max(1, BIAS_LIMIT * self.heads // _bias_numbers(q))
-        groups = zip(*(t.split(at_once, dim=1) for t in (q, k, v)), strict=True)
-        heads = torch.cat([attend(*some, rows=rows, columns=columns) for some in groups], dim=1)
-        return self.proj(heads.permute(0, 2, 3, 1, 4).flatten(3))
-
-
-def _bias_numbers(q: Float[Tensor, "b n h w d"]) -> int:
-    batch, heads, height, width, _ = q.shape
-    return batch * heads * (height * width) ** 2
-
-
-def attend(
-    q: Float[Tensor, "b n h w d"],
-    k: Float[Tensor, "b n h w d"],
-    v: Float[Tensor, "b n h w d"],
-    *,
-    rows: Float[Tensor, "h h d"],
-    columns: Float[Tensor, "w w d"],
-) -> Float[Tensor, "b n h w d"]:
-    """Return softmax(q k / sqrt(d) + q . rows + q . columns) v over the cells of a grid."""
-    by_row = q @ rows.transpose(1, 2)  # (b, n, h, w, h)
-    by_column = (q.transpose(2, 3) @ columns.transpose(1, 2)).transpose(2, 3)  # (b, n, h, w, w)
-    bias = by_row[..., :, None] + by_column[..., None, :]
-    q, k, v = (t.flatten(2, 3) for t in (q, k, v))
-    bias = bias.flatten(4, 5).flatten(2, 3)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias).unflatten(2, (len(rows), -1))
+        """Let every cell attend to every cell of its window, or of the whole grid."""
+        shape = x.shape[1], x.shape[2]
+        window = (self.window, self.window) if self.window else shape
+        # SAM pads the windows at the border with zeros, which take part as keys
+        beyond = self.qkv(x.new_zeros(x.shape[-1]))
+        qkv, beyond = (t.unflatten(-1, (3, self.heads, -1)) for t in (self.qkv(x), beyond))
+        rows, columns = by_offset(self.rel_pos_h, window[0]), by_offset(self.rel_pos_w, window[1])
+        out = attend(to_windows(qkv, window, beyond), rows, columns)
+        return self.proj(from_windows(out, window, shape, heads=self.heads))
 
 
 def by_offset(table: Float[Tensor, "t d"], side: int) -> Float[Tensor, "s s d"]:
@@ -173,26 +151,17 @@ class ViTBlock(nn.Module):
 
     def __init__(self, shape: ViTShape, *, everywhere: bool) -> None:
         super().__init__()
-        self.window = 0 if everywhere else shape.window
+        window = 0 if everywhere else shape.window
         self.norm1 = nn.LayerNorm(shape.width, eps=1e-6)
-        self.attn = Attention(shape.width, shape.heads, self.window or shape.grid)
+        self.attn = Attention(shape.width, shape.heads, shape.grid, window=window)
         self.norm2 = nn.LayerNorm(shape.width, eps=1e-6)
         self.mlp = Feedforward(shape.width)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Apply the block."""
         last = x.permute(0, 2, 3, 1)
-        last = last + self._attend(self.norm1(last))
+        last = last + self.attn(self.norm1(last))
         return (last + self.mlp(self.norm2(last))).permute(0, 3, 1, 2)
-
-    def _attend(self, x: Float[Tensor, "b h w c"]) -> Float[Tensor, "b h w c"]:
-        if not self.window:
-            return self.attn(x)
-        height, width = x.shape[1:3]
-        windows, grid = split_windows(x, self.window)
-        # zeros of the padding take part as keys, as they did when SAM was trained
-        windows = self.attn(windows.unflatten(1, (self.window, self.window))).flatten(1, 2)
-        return join_windows(windows, grid, self.window)[:, :height, :width]
 
 
 class ViT(nn.Module):

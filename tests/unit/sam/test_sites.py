@@ -46,7 +46,7 @@ def test_the_rows_of_a_part_are_what_the_attention_takes_for_it(tiny_sam, part):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.nn.functional, "scaled_dot_product_attention", spy)
         with torch.no_grad():
-            attention(torch.zeros(1, 64, 24))
+            attention(torch.zeros(1, 8, 8, 24))
     assert {name for name, value in seen.items() if value.all()} == {part}
     assert {name for name, value in seen.items() if value.any()} == {part}
     assert seen[part].shape == (1, 3, 64, 8)
@@ -73,9 +73,9 @@ def test_the_rows_of_a_part_are_what_a_vit_takes_for_it(part, monkeypatch):
     site = encoder_attention(sam)[1]
     attention = sam.get_submodule(site.name.removesuffix(".qkv"))
 
-    def spy(q, k, v, **_):
-        seen.update(q=q, k=k, v=v)
-        return v
+    def spy(qkv, rows, columns):
+        seen.update(zip("qkv", qkv, strict=True))
+        return qkv[2]
 
     marked = torch.zeros(96)
     marked[site.rows[part]] = 1

@@ -1,11 +1,7 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 
 from samplar.sam.cards import TINY
@@ -14,34 +10,12 @@ from samplar.sam.tinyvit import (
     Layer,
     TinyViTBlock,
     TinyViTShape,
-    join_windows,
     offset_index,
-    split_windows,
 )
 
 
 def randn(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-@settings(max_examples=25)
-@given(st.integers(1, 3), st.integers(1, 17), st.integers(1, 17), st.integers(1, 7))
-def test_joining_undoes_splitting(batch, height, width, size):
-    x = randn(batch, height, width, 2)
-    windows, grid = split_windows(x, size)
-    assert grid == (math.ceil(height / size), math.ceil(width / size))
-    assert windows.shape == (batch * grid[0] * grid[1], size * size, 2)
-    back = join_windows(windows, grid, size)
-    assert torch.equal(back[:, :height, :width], x)
-    assert not back[:, height:].any()
-    assert not back[:, :, width:].any()
-
-
-def test_a_window_holds_neighbours_row_by_row():
-    x = torch.arange(24.0).view(1, 4, 6, 1)
-    windows, _ = split_windows(x, 2)
-    assert windows[1, :, 0].tolist() == [2, 3, 8, 9]
-    assert windows[3, :, 0].tolist() == [12, 13, 18, 19]
 
 
 def test_offsets_are_numbered_by_distance_in_order_of_appearance():
@@ -68,7 +42,16 @@ def test_attention_by_hand():
         scores = q @ k.transpose(1, 2) / 4**0.5 + bias[head][index]
         heads.append(scores.softmax(-1) @ v)
     expected = attention.proj(torch.cat(heads, dim=-1))
-    torch.testing.assert_close(attention(x), expected, rtol=1e-5, atol=1e-5)
+    found = attention(x.view(3, 2, 2, 8)).flatten(1, 2)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_window_at_the_border_also_attends_to_zeros_before_the_norm():
+    attention = Attention(8, 2, 3)
+    nn.init.normal_(attention.norm.bias, generator=torch.Generator().manual_seed(1))
+    x, padded = randn(1, 4, 5, 8), torch.zeros(1, 6, 6, 8)
+    padded[:, :4, :5] = x
+    torch.testing.assert_close(attention(x), attention(padded)[:, :4, :5])
 
 
 def test_windows_do_not_see_each_other_before_the_convolution():
@@ -77,7 +60,7 @@ def test_windows_do_not_see_each_other_before_the_convolution():
     changed = x.clone()
     changed[:, 4:] += 1
     with torch.no_grad():
-        same = block._attend(x) == block._attend(changed)
+        same = block.attn(x) == block.attn(changed)
     assert same[:, :4].all()
     assert not same[:, 4:].all()
 
@@ -141,8 +124,7 @@ def test_a_layer_without_merging_has_only_its_blocks():
 
 def test_attention_is_the_same_written_out_for_training_as_fused(tiny_sam):
     attention = next(m for m in tiny_sam.image_encoder.modules() if isinstance(m, Attention))
-    tokens, width = attention.attention_bias_idxs.shape[0], attention.proj.out_features
-    x = randn(3, tokens, width)
+    x = randn(3, 7, 9, attention.proj.out_features)
     written = attention(x)
     assert written.requires_grad
     with torch.no_grad():
