@@ -14,17 +14,17 @@ from samplar.sam.model import Sam
 from samplar.sam.prompt import Prompts
 
 
-def reference_of(sam: Sam, size: int) -> SamModel:
+def reference_of(sam: Sam, size: int, *, attention: str = "eager") -> SamModel:
     """Build a `SamModel` for square inputs of one size; its position tables are resized first.
 
     Images go in as the encoder sees them: `SamModel` leaves pixel statistics to its processor.
     """
-    model = SamModel(_config(sam, size)).eval()
+    model = SamModel(_config(sam, size, attention)).eval()
     model.load_state_dict(_resized(hugging_face_state(sam.state_dict()), model.state_dict()))
     return model
 
 
-def _config(sam: Sam, size: int) -> SamConfig:
+def _config(sam: Sam, size: int, attention: str) -> SamConfig:
     encoder, width = sam.shape.encoder, sam.shape.encoder.output
     frame = {"image_size": size, "patch_size": encoder.patch}
     return SamConfig(
@@ -46,7 +46,7 @@ def _config(sam: Sam, size: int) -> SamConfig:
             "iou_head_hidden_dim": width,
             "layer_norm_eps": 1e-5,  # the published one; transformers' own default is 1e-6
         },
-        attn_implementation="eager",
+        attn_implementation=attention,
     )
 
 

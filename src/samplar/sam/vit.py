@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from samplar.sam.fused import linear_gelu
 from samplar.sam.layers import make_neck
 from samplar.sam.relative import attend
 from samplar.sam.windows import from_windows, to_windows
@@ -143,7 +144,7 @@ class Feedforward(nn.Module):
 
     def forward(self, x: Float[Tensor, "*b c"]) -> Float[Tensor, "*b c"]:
         """Apply to the last axis."""
-        return self.lin2(F.gelu(self.lin1(x)))
+        return self.lin2(linear_gelu(x, self.lin1.weight, self.lin1.bias))
 
 
 class ViTBlock(nn.Module):
