@@ -11,7 +11,9 @@ from torch import Tensor
 
 from samplar.config.base import nearest
 from samplar.errors import UsageError, WeightsError
-from samplar.io.cache import cache_folder, locked, sha256_of
+from samplar.io.cache import cache_folder, locked
+from samplar.io.shards import digest_of
+from samplar.io.weight_files import weights_in
 from samplar.io.wheel import Progress
 from samplar.sam.cached import (
     AREA,
@@ -31,8 +33,6 @@ from samplar.sam.recognise import shape_of
 from samplar.sam.seeded import seeded_state
 
 TINY_SEED = 0
-FOLDER_FILE = "model.safetensors"
-"""What a folder of weights, as Hugging Face lays it out, holds them in."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def find_card(name_or_path: str | Path) -> WeightsCard:
         return known if known.sha256 else replace(known, sha256=source_digest(known))
     path = _existing(name_or_path)
     card = _card_of(_read(path), path)
-    return replace(card, name=str(name_or_path), source=str(path), sha256=sha256_of(path))
+    return replace(card, name=str(name_or_path), source=str(path), sha256=digest_of(path))
 
 
 def load_sam(name_or_path: str | Path, *, device: str | torch.device = "cpu") -> Sam:
@@ -67,7 +67,7 @@ def load_sam(name_or_path: str | Path, *, device: str | torch.device = "cpu") ->
 
     Args:
         name_or_path: a name in `WEIGHTS`; a .pth or .safetensors file in one of the layouts of
-            `samplar.sam.layouts`; or a folder with `model.safetensors`.
+            `samplar.sam.layouts`; or a folder with one, or with several and an index.
         device: where to put it.
 
     Raises:
@@ -153,18 +153,17 @@ def _known(name: str) -> WeightsCard:
 
 def _existing(name_or_path: str | Path) -> Path:
     found = Path(name_or_path).expanduser()
-    if (found / FOLDER_FILE).is_file():
-        return found / FOLDER_FILE
-    if not found.is_file():
+    file = weights_in(found) if found.is_dir() else found
+    if file is None or not file.is_file():
         raise _unknown(str(name_or_path))
-    return found
+    return file
 
 
 def _unknown(name: str) -> UsageError:
     return UsageError(
         f"{name!r} is neither known weights nor a file{nearest(name, WEIGHTS)}",
         fix=f"Known are {', '.join(WEIGHTS)}; or give the path of a .pth or .safetensors file, or "
-        f"of a folder with {FOLDER_FILE}",
+        "of a folder with one",
         code="weights.unknown",
     )
 
