@@ -12,7 +12,7 @@ from samplar.io.wording import few
 USUAL = ("model.safetensors", INDEX, "pytorch_model.bin")
 """The names Hugging Face gives them; the first that is there counts."""
 
-ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
+ENDINGS = (INDEX.removeprefix("model"), ".safetensors", ".pth", ".pt", ".bin")
 """Of files under other names; those of the first ending that is there count."""
 
 
