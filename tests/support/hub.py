@@ -35,7 +35,6 @@ class Repo:
     licence: str | None = "mit"
     sent: dict[str, bytes] = field(default_factory=dict)
     """Files of which other bytes are sent than the description says."""
-    unlisted: set[str] = field(default_factory=set)
 
 
 def repo(**revisions: dict[str, bytes]) -> Repo:
@@ -53,8 +52,9 @@ class Hub:
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def downloads(self) -> list[str]:
-        return [path.split("/", 5)[5] for method, path in self.asked if method == "GET"
-                and "/resolve/" in path]  # fmt: skip
+        """Return COMMIT/FILE of every file that was sent."""
+        gets = [path for method, path in self.asked if method == "GET"]
+        return [path.partition("/resolve/")[2] for path in gets if "/resolve/" in path]
 
 
 class _Answer(BaseHTTPRequestHandler):

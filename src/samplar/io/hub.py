@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from samplar.errors import WeightsError
@@ -24,7 +23,7 @@ from samplar.io.shards import is_index, shard_of
 from samplar.io.wheel import Progress
 
 if TYPE_CHECKING:
-    from huggingface_hub.hf_api import ModelInfo
+    from huggingface_hub.hf_api import HfApi, ModelInfo
 
 TIMEOUT_SECONDS = 60.0
 
@@ -62,15 +61,15 @@ def download(
             `weights.damaged` or `weights.digest`.
         OutputError: `output.disk_full`.
     """
-    client = _client(address, name)
+    api = _client(address, name)
     with _quiet(), hub_errors(address, folder, name=name):
-        info = client.HfApi().model_info(
+        info = api.model_info(
             address.repository,
             revision=address.revision or None,
             files_metadata=True,
             timeout=TIMEOUT_SECONDS,
         )
-        repository = Repository(client, address, info, folder)
+        repository = Repository(api, address, info, folder)
         chosen = repository.chosen()
         path = repository.take([chosen], None if is_index(Path(chosen)) else on_progress)[0]
         if is_index(path):
@@ -80,16 +79,16 @@ def download(
         return FromHub(path, str(info.sha), _licence(info))
 
 
-def _client(address: HubAddress, name: str) -> ModuleType:
+def _client(address: HubAddress, name: str) -> HfApi:
     try:
-        import huggingface_hub
+        from huggingface_hub import HfApi
     except ImportError as error:
         raise WeightsError(
             f"{address} is fetched with the package huggingface_hub, which is not installed",
             fix=f"Run `python -m pip install 'samplar[hub]'`. Or: {by_hand(address, name)}",
             code="weights.no_hub",
         ) from error
-    return huggingface_hub
+    return HfApi()
 
 
 def _licence(info: ModelInfo) -> str:
@@ -100,11 +99,12 @@ def _licence(info: ModelInfo) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the client's own remarks off stderr, where errors have one line."""
-    logger = logging.getLogger("huggingface_hub")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    from huggingface_hub.utils import logging as remarks
+
+    level = remarks.get_verbosity()
+    remarks.set_verbosity(logging.CRITICAL)
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
     finally:
-        logger.setLevel(level)
+        remarks.set_verbosity(level)

@@ -37,6 +37,7 @@ def _raised() -> tuple[type[Exception], ...]:
 
 
 def _explained(error: Exception, address: HubAddress, folder: Path, name: str) -> SamplarError:
+    from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     if isinstance(error, HFValidationError):
@@ -54,7 +55,7 @@ def _explained(error: Exception, address: HubAddress, folder: Path, name: str) -
         )
     answer = _answered(error, address) if isinstance(error, HfHubHTTPError) else None
     return answer or WeightsError(
-        f"could not download {address} ({_reason(error)})",
+        f"could not download {address} from {constants.ENDPOINT} ({_reason(error)})",
         fix=by_hand(address, name),
         code="weights.offline",
     )

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from samplar.errors import WeightsError
@@ -17,7 +16,7 @@ from samplar.io.wheel import Progress
 from samplar.io.wording import few
 
 if TYPE_CHECKING:
-    from huggingface_hub.hf_api import ModelInfo, RepoSibling
+    from huggingface_hub.hf_api import HfApi, ModelInfo, RepoSibling
 
 LIMIT = 8_000_000_000
 """Bytes; SAM ViT-H in double precision has 5.1 GB."""
@@ -27,7 +26,7 @@ LIMIT = 8_000_000_000
 class Repository:
     """One repository as it was at one commit, and the folder its files are put into."""
 
-    client: ModuleType
+    api: HfApi
     address: HubAddress
     info: ModelInfo
     folder: Path
@@ -73,7 +72,7 @@ class Repository:
         ]
 
     def _one(self, name: str, on_bytes: Callable[[int], None]) -> Path:
-        local = self.client.hf_hub_download(
+        local = self.api.hf_hub_download(
             self.address.repository,
             name,
             revision=self.info.sha,
@@ -86,7 +85,7 @@ class Repository:
         if expected != found:
             raise WeightsError(
                 f"{name} of {self.address} has sha256 {found}, but the hub says {expected}",
-                fix="It is damaged, and was not used. Run it again, or elsewhere",
+                fix="It is damaged, and was not used. Run the command again",
                 code="weights.digest",
             )
         return path
