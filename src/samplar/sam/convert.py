@@ -99,8 +99,9 @@ def _read_pth(path: Path) -> Any:
         with (
             warnings.catch_warnings(action="ignore"),  # torch's remarks on odd pickles
             torch.serialization.safe_globals(STAND_INS),
+            path.open("rb") as stream,  # given a path, torch goes by the ending of its name
         ):
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(stream, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise _refused(path, error) from error
     except _DAMAGE as error:
