@@ -13,9 +13,9 @@ from samplar.errors import OutputError, SamplarError
 from samplar.io.atomic import ensure_writable
 from samplar.io.cache import CACHE_VARIABLE, cache_folder
 from samplar.methods.registry import cards, load_method
-from samplar.sam.cached import AREA
 from samplar.sam.device import chosen_device
 from samplar.sam.precision import chosen_precision
+from samplar.sam.stored import AREA
 from samplar.sam.weights import weights_status
 from samplar.training.presets import decide_preset, this_machine
 

@@ -86,9 +86,8 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     torch.manual_seed(config.seed)  # of the first values of what a method adds
     model = AdaptedSam(sam, method, settings, len(dataset.labels))
     weights = find_card(config.weights)
-    digest = run_digest(
-        config, exemplars=exemplars.digest, weights=weights.sha256, precision=precision
-    )
+    base = weights.sha256 + weights.like  # the tensors, and the pixel rule that goes with them
+    digest = run_digest(config, exemplars=exemplars.digest, weights=base, precision=precision)
     run.claim(digest)
     write_manifest(run.path / "exemplars.yaml", manifest)
     run.write_config(config)

@@ -32,7 +32,11 @@ ExemplarsOption = Annotated[
 ]
 WeightsOption = Annotated[
     str | None,
-    typer.Option("--weights", "-W", help="Known name or file.  [default: lite-medsam]"),
+    typer.Option(
+        "--weights",
+        "-W",
+        help="Name in `samplar weights list`, file or folder.  [default: lite-medsam]",
+    ),
 ]
 SizeOption = Annotated[
     int | None, typer.Option(help="Side of SAM's frame in pixels.  [default: by the preset]")

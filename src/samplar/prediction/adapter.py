@@ -29,8 +29,9 @@ from samplar.io.slicing import Plane
 from samplar.io.view import View
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.registry import load_method
+from samplar.prediction.base_weights import check_base, origin_of
 from samplar.sam.cards import WeightsCard
-from samplar.sam.weights import find_card, load_sam
+from samplar.sam.weights import load_sam
 
 TENSORS = "adapter.safetensors"
 CARD = "adapter.json"
@@ -53,6 +54,10 @@ class AdapterCard(Strict):
     method_config: dict[str, Any]
     weights: str
     weights_sha256: str
+    weights_source: str = ""
+    """Where weights under a name of the user's own can be had, if that is on the network."""
+    weights_like: str = ""
+    """The known weights whose pixel rule they borrow."""
     class_names: tuple[str, ...]
     class_values: tuple[int, ...]
     size: int = Field(ge=16)
@@ -125,6 +130,7 @@ def describe(
         "method_config": config.method_config,
         "weights": config.weights,
         "weights_sha256": weights.sha256,
+        **origin_of(weights),
         "class_names": exemplars.labels.names,
         "class_values": exemplars.labels.values,
         "size": config.size,
@@ -182,15 +188,7 @@ def load_adapter(folder: Path, *, device: str | torch.device = "cpu") -> Adapted
         WeightsError: `adapter.*` for a missing, damaged or foreign adapter; `weights.*`.
     """
     card, place = read_card(folder), adapter_folder(folder)
-    known = find_card(card.weights)
-    if known.sha256 != card.weights_sha256:
-        raise WeightsError(
-            f"was made with {card.weights} of digest {card.weights_sha256[:12]}, "
-            f"but this {card.weights} has {known.sha256[:12]}",
-            fix="Use the base weights the adapter was made with",
-            code="adapter.base",
-            path=place,
-        )
+    check_base(card, place)
     method = load_method(card.method)
     config = build(method.config, card.method_config, path=str(place / CARD))
     sam = load_sam(card.weights, device=device)

@@ -27,6 +27,8 @@ class WeightsCard:
         parameters: how many trainable numbers it has.
         bundle: how to fetch the published file; None when the weights are made in memory.
         pixels: what the weights expect of an image in [0, 1].
+        like: for weights of the user's own, the known weights whose pixel rule they borrow.
+        revision: hash of the commit they were in, for weights from the hub.
     """
 
     name: str
@@ -38,6 +40,13 @@ class WeightsCard:
     parameters: int
     bundle: Bundle | None = None
     pixels: PixelRule = UNIT
+    like: str = ""
+    revision: str = ""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the weights are made up, with no file anywhere."""
+        return self.bundle is None and not self.like
 
     @property
     def architecture(self) -> str:

@@ -22,7 +22,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from samplar.errors import WeightsError
+from samplar.io.shards import is_index
 from samplar.sam.inert import STAND_INS
+from samplar.sam.sharded import read_sharded
 
 WRAPPER = "model"
 """The key under which training scripts put the weights."""
@@ -51,15 +53,19 @@ _DAMAGE = (
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """Read a .safetensors or .pth file as a name -> tensor table on the CPU.
 
-    The kind is told from the first bytes. `{"model": table}` is unwrapped.
+    The kind is told from the first bytes. `{"model": table}` is unwrapped. The index of several
+    .safetensors files stands for all of them.
 
     Raises:
-        WeightsError: `weights.missing`, `weights.unsafe`, `weights.damaged` or `weights.contents`.
+        WeightsError: `weights.missing`, `weights.unsafe`, `weights.damaged`, `weights.shards` or
+            `weights.contents`.
     """
     if not path.is_file():
         raise WeightsError(
             "there is no such file", fix="Check the path", code="weights.missing", path=path
         )
+    if is_index(path):
+        return read_sharded(path, _read_safetensors)
     content = _read_safetensors(path) if _is_safetensors(path) else _read_pth(path)
     if isinstance(content, dict) and isinstance(content.get(WRAPPER), dict):
         content = content[WRAPPER]
@@ -93,8 +99,9 @@ def _read_pth(path: Path) -> Any:
         with (
             warnings.catch_warnings(action="ignore"),  # torch's remarks on odd pickles
             torch.serialization.safe_globals(STAND_INS),
+            path.open("rb") as stream,  # given a path, torch goes by the ending of its name
         ):
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(stream, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise _refused(path, error) from error
     except _DAMAGE as error:

@@ -1,8 +1,8 @@
 """The layouts in which SAM's weights are passed around, brought to the published one.
 
 Layouts are told by the names in a file, never by the file's own name. Every tensor is used under
-its name, renamed by a rule, or left out by a rule; the report says which, and whatever no rule
-speaks of stays and is refused by `check_state` afterwards.
+its name, renamed by a rule, or left out by a rule, and other float types are widened to float32;
+the report says which, and whatever no rule speaks of stays and is refused by `check_state`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from samplar.errors import WeightsError
 from samplar.sam.hugging_face import from_hugging_face
+from samplar.sam.widened import to_float32
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,18 @@ class KeyReport:
         found: how many there were.
         renamed: the names that each rule renamed.
         left_out: the names that each rule left out.
+        widened: the names that were of each other float type.
     """
 
     found: int
     renamed: Mapping[str, tuple[str, ...]]
     left_out: Mapping[str, tuple[str, ...]]
+    widened: Mapping[str, tuple[str, ...]]
 
     def lines(self) -> list[str]:
         """Say it in words, one line for each rule that had anything to do."""
-        done = (("renamed", self.renamed), ("left out", self.left_out))
+        widened = {f"{kind} to float32, exactly": names for kind, names in self.widened.items()}
+        done = (("renamed", self.renamed), ("left out", self.left_out), ("widened", widened))
         return [
             f"{len(names)} of {self.found} tensors {what}: {rule}"
             for what, table in done
@@ -93,14 +97,15 @@ RULES = (
 def to_published(
     state: Mapping[str, Tensor], *, path: Path | None = None
 ) -> tuple[dict[str, Tensor], KeyReport]:
-    """Return a table under the published names, and what was done to it.
+    """Return a table of float32 under the published names, and what was done to it.
 
     Raises:
-        WeightsError: `weights.keys`, when two tensors that differ claim one name.
+        WeightsError: `weights.keys`, when two tensors that differ claim one name; `weights.dtype`,
+            when a value does not fit float32.
     """
     renamed: dict[str, tuple[str, ...]] = {}
     left_out: dict[str, tuple[str, ...]] = {}
-    table = dict(state)
+    table, widened = to_float32(state, path=path)
     for rule in RULES:
         if not table or not rule.applies(table.keys()):
             continue
@@ -110,7 +115,7 @@ def to_published(
         renamed |= {rule.name: moved} if moved else {}
         left_out |= {rule.name: gone} if gone else {}
         table = _changed(table, changes, path)
-    return table, KeyReport(len(state), renamed, left_out)
+    return table, KeyReport(len(state), renamed, left_out, widened)
 
 
 def _changed(

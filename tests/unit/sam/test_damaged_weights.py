@@ -76,10 +76,10 @@ FAULTS = {
         "shape",
         "has shape (32, 128), expected (128, 32)",
     ),
-    "half precision": (
-        replaced(QKV, lambda t: t.half()),
+    "whole numbers": (
+        replaced(QKV, lambda t: t.int()),
         "dtype",
-        f"{QKV} holds torch.float16, expected torch.float32",
+        f"{QKV} holds torch.int32, expected torch.float32",
     ),
     "not a number": (
         replaced(QKV, poisoned(float("nan"))),

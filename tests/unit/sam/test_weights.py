@@ -169,7 +169,7 @@ def spoiled(**changes: torch.Tensor) -> dict[str, torch.Tensor]:
     [
         ({"mask_decoder__iou_token__weight": torch.full((1, 32), float("nan"))}, "not_finite"),
         ({"mask_decoder__iou_token__weight": torch.ones(1, 16)}, "shape"),
-        ({"mask_decoder__iou_token__weight": torch.ones(1, 32).half()}, "dtype"),
+        ({"mask_decoder__iou_token__weight": torch.ones(1, 32).int()}, "dtype"),
         ({"head__weight": torch.ones(3)}, "keys"),
     ],
 )
