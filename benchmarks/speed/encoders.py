@@ -6,8 +6,8 @@ REFERENCE is a checkout of MedSAM's branch LiteMedSAM (tests/golden/README.md sa
 without it that comparison is left out, and the output says so. SAM ViT-B is compared with
 `transformers.SamModel` and its `sdpa` attention, with made-up weights. All take turns in one
 process with the same images and threads; outputs are compared. The last column is the share of the
-peak that a matrix product of 2048 x 2048 reached in the same turns, counted by the operations of the
-published encoder.
+peak that a matrix product of 2048 x 2048 reached in the same turns, counted by the operations of
+the published encoder.
 """
 
 from __future__ import annotations

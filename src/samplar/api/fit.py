@@ -24,8 +24,10 @@ from samplar.sam.weights import find_card, load_sam
 from samplar.training.embed import embedder
 from samplar.training.estimate import Estimate, estimate_fit
 from samplar.training.fit import Told, adapt, pool_size
+from samplar.training.precision import Probe, probe_model, probe_sam
 from samplar.training.prepare import choose_view, pick_exemplars
 from samplar.training.run import RunFolder, open_run, run_digest
+from samplar.training.tensors import as_samples, painted
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     method = load_method(config.method)
     settings = build(method.config, config.method_config, path="method_config")
     device = chosen_device(config.device)
-    precision = chosen_precision(config.training.precision, device)
+    able = chosen_precision(config.training.precision, device)
     dataset = read_dataset(
         config.dataset, split=config.split, subset="pool" if config.split else None
     )
@@ -78,17 +80,23 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     embed = embedder(
         sam,
         dataset,
-        precision=precision,
+        precision=able,
         on_stage=told.stage,
         on_case=told.step,
     )
     exemplars, manifest = pick_exemplars(dataset, view, config, embed=embed)
+    samples = painted(as_samples(exemplars, config.size), sam.padding)
+    precision = run.settled_precision()
+    if precision is None:
+        precision = able
+        if config.training.precision == "auto" and able == "bf16":
+            precision = _heard(probe_sam(sam, samples), told)
     torch.manual_seed(config.seed)  # of the first values of what a method adds
     model = AdaptedSam(sam, method, settings, len(dataset.labels))
     weights = find_card(config.weights)
     base = weights.sha256 + weights.like  # the tensors, and the pixel rule that goes with them
     digest = run_digest(config, exemplars=exemplars.digest, weights=base, precision=precision)
-    run.claim(digest)
+    run.claim(digest, precision=precision)
     write_manifest(run.path / "exemplars.yaml", manifest)
     run.write_config(config)
     estimate = _estimate(model, config, exemplars=len(exemplars), precision=precision)
@@ -96,17 +104,29 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
         told.note(estimate.line())
     ready = time.monotonic()
     adapt(model, exemplars, config, run, precision=precision, digest=digest, told=told)
+    predicted_in, agreement = precision, None
+    if config.training.precision == "auto" and precision == "bf16":
+        probe = probe_model(model, samples)
+        predicted_in, agreement = _heard(probe, told), probe.agreement
     sequences = len(dataset.labelled[0].images)
     fields = describe(
-        config, weights, exemplars, view=view, sequences=sequences, precision=precision
+        config, weights, exemplars, view=view, sequences=sequences, precision=predicted_in
     )
+    fields["agreement"] = agreement
     save_adapter(run.adapter, model, fields)
     end = time.monotonic()
     size = (run.adapter / TENSORS).stat().st_size
     cost = resources(model, seconds=end - start, adapter_bytes=size)
-    run.write_manifest({"versions": versions(), "resources": cost, "run": digest})
+    run.write_manifest(
+        {"versions": versions(), "resources": cost, "run": digest, "precision": precision}
+    )
     page = write_report(run, dataset)
     return Fitted(run, page, ready - start, end - ready, cost, estimate)
+
+
+def _heard(probe: Probe, told: Told) -> str:
+    told.note(probe.line())
+    return probe.chosen
 
 
 def _estimate(

@@ -67,6 +67,8 @@ class AdapterCard(Strict):
     sequences: int = Field(default=1, ge=1)
     """How many files make one image."""
     precision: Precision
+    agreement: float | None = Field(default=None, ge=0, le=1)
+    """Mean Dice between its masks in bf16 and in fp32 on exemplars, where both were tried."""
     seed: int
     exemplars: tuple[ExemplarRecord, ...]
     exemplars_digest: str

@@ -44,7 +44,14 @@ class RunFolder:
         text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
         write_bytes(self.path / CONFIG, text.encode())
 
-    def claim(self, digest: str) -> None:
+    def settled_precision(self) -> str | None:
+        """Return the precision that this run began in, None if it has not begun.
+
+        A run that goes on keeps it: a probe would be timed again, and might come out otherwise.
+        """
+        return self.read_manifest().get("precision") if (self.path / MANIFEST).exists() else None
+
+    def claim(self, digest: str, *, precision: str) -> None:
         """Note which run this folder belongs to, before anything of it is written.
 
         Raises:
@@ -54,7 +61,7 @@ class RunFolder:
         path = self.path / MANIFEST
         known = self.read_manifest().get("run") if path.exists() else None
         if known is None:
-            self.write_manifest({"run": digest})
+            self.write_manifest({"run": digest, "precision": precision})
         elif known != digest:
             raise other_run(self.path)
 

@@ -11,6 +11,7 @@ from samplar.errors import InputError, UsageError, WeightsError
 from samplar.exemplars.manifest import read_manifest
 from samplar.prediction.adapter import load_adapter, read_card
 from samplar.sam.seeded import digest_of
+from samplar.training.precision import Probe
 
 
 def adapter_digest(run):
@@ -119,3 +120,34 @@ def test_diverse_exemplars_are_chosen_by_embedding(config, silent, tmp_path):
     fit(config(strategy="diverse", method="copy-nearest"), tmp_path / "run", told=told)
     assert stages[0] == "looking at the candidates"
     assert read_manifest(tmp_path / "run/exemplars.yaml").strategy == "diverse"
+
+
+def probe(agreement, half):
+    return Probe(agreement, full=1.0, half=half)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "trained_in", "predicts_in"),
+    [
+        (probe(1.0, 0.5), probe(0.999, 0.5), "bf16", "bf16"),
+        (probe(1.0, 0.5), probe(0.9, 0.5), "bf16", "fp32"),
+        (probe(1.0, 1.5), None, "fp32", "fp32"),
+    ],
+)
+def test_bf16_is_tried_on_the_exemplars_where_the_processor_has_it(
+    config, silent, tmp_path, monkeypatch, before, after, trained_in, predicts_in
+):
+    monkeypatch.setattr("samplar.api.fit.chosen_precision", lambda wanted, device: "bf16")
+    monkeypatch.setattr("samplar.api.fit.probe_sam", lambda sam, samples: before)
+    monkeypatch.setattr("samplar.api.fit.probe_model", lambda model, samples: after)
+    notes = []
+    short = {"iterations": 4, "pool": 6, "batch": 2, "checkpoint_every": 2}
+    settings = config(training=short)
+    fitted = fit(settings, tmp_path / "run", told=replace(silent, note=notes.append))
+    assert fitted.run.read_manifest()["precision"] == trained_in
+    card = read_card(tmp_path / "run")
+    assert card.precision == predicts_in
+    assert card.agreement == (None if after is None else after.agreement)
+    assert notes.count(before.line()) == 1
+    monkeypatch.setattr("samplar.api.fit.probe_sam", None)  # a run that goes on does not ask again
+    fit(settings, tmp_path / "run", told=silent, resume=True)

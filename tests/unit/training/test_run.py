@@ -63,12 +63,13 @@ def test_manifest_and_draws_come_back(tmp_path):
 
 def test_a_folder_belongs_to_one_run(tmp_path):
     run = open_run(tmp_path, resume=False)
-    run.claim("first")
-    run.claim("first")
+    run.claim("first", precision="fp32")
+    run.claim("first", precision="fp32")
     with pytest.raises(InputError) as caught:
-        run.claim("second")
+        run.claim("second", precision="fp32")
     assert caught.value.code == "resume.other_run"
-    assert run.read_manifest() == {"run": "first"}
+    assert run.read_manifest() == {"run": "first", "precision": "fp32"}
+    assert run.settled_precision() == "fp32"
 
 
 @pytest.mark.parametrize(
