@@ -90,7 +90,7 @@ def _probe(segment: Segment, samples: Samples, device: torch.device) -> Probe:
 
 
 def agreement(one: Bool[Tensor, "m h w"], other: Bool[Tensor, "m h w"]) -> float:
-    """Return the mean Dice of pairs of masks that are not both empty, 1 if there is no such pair."""
+    """Return the mean Dice of the pairs of masks that show something, 1 if there are none."""
     sizes = one.flatten(1).sum(dim=1) + other.flatten(1).sum(dim=1)
     shared = (one & other).flatten(1).sum(dim=1)
     shown = sizes > 0
