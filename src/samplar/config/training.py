@@ -33,7 +33,7 @@ class TrainingConfig(Strict):
     pool: int = Field(default=300, ge=1)
     """Synthetic images made before the first iteration; each passes the frozen prefix once."""
     precision: Precision = "auto"
-    """auto: bf16 where the processor computes in it, else fp32."""
+    """auto: bf16 where the processor has it and the exemplars show that it pays, else fp32."""
     memory: float = Field(default=1.0, gt=0)
     """GiB of frozen-prefix activations kept in memory; the rest goes to a file in the run."""
     checkpoint_every: int = Field(default=100, ge=1)
