@@ -4,33 +4,57 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from samplar.synthesis.appearance import apply_tone, blurred
-from samplar.synthesis.draw import Draw, Move, Warp
-from samplar.synthesis.organs import Organ
-from samplar.synthesis.resample import OUTSIDE, Layer, read_codes, read_image, spots
-from samplar.synthesis.shape import Window, bend_of, coordinates, plane_map
+from samplar.synthesis.draw import Move, Warp
+from samplar.synthesis.resample import OUTSIDE
+from samplar.synthesis.shape import Window, bend_of, plane_map
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """An image being made; pasting writes into its tensors.
+    """An image being made; pasting writes into its image and codes.
+
+    Masks are numbers, 0 or 1, as in all of the rendering: torch works several times faster on
+    numbers than on booleans.
 
     Args:
         image: (c, s, s) float32.
         codes: (s, s) int16 label codes, `OUTSIDE` added where not valid.
-        scene: two (s, s) planes: where each pixel was before the finished scene was moved.
+        valid: (s, s) int16, 1 where valid, else 0; pasting never changes that.
+        inside: the same as float32.
     """
 
     image: Tensor
     codes: Tensor
-    scene: tuple[Tensor, Tensor]
+    valid: Tensor
+    inside: Tensor
 
 
-def paste(canvas: Canvas, layer: Layer, organ: Organ, *, move: Move, draw: Draw) -> None:
+@dataclass(frozen=True)
+class CutOut:
+    """Organs that are moved and read already; pasting uses them up.
+
+    Args:
+        image: (c, h, w) float32.
+        codes: (h, w) int16.
+        window: where on the canvas.
+        area: pixels that the organs had in the exemplar.
+        move: which classes they are, and how their intensity changes.
+    """
+
+    image: Tensor
+    codes: Tensor
+    window: Window
+    area: int
+    move: Move
+
+
+def paste(canvas: Canvas, cut: CutOut, *, blur: float, smallest_visible: float) -> None:
     """Paste one cut-out, unless too little of it would be seen.
 
     The image is blended with the blurred mask, `s * organ + (1 - s) * background`; the labels
@@ -38,29 +62,21 @@ def paste(canvas: Canvas, layer: Layer, organ: Organ, *, move: Move, draw: Draw)
 
     Args:
         canvas: written in place.
-        layer: the exemplar that the organ is cut from.
-        organ: place and area, in that exemplar, of all classes of the move.
-        move: which classes, and how they are moved and toned.
-        draw: the rest of the record: motion of the scene, softness, smallest visible share.
+        cut: what is pasted.
+        blur: sigma of the soft paste, pixels.
+        smallest_visible: share of the area below which nothing is pasted.
     """
-    window = landing(organ.window, move, draw.warp, blur=draw.mask_blur, side=layer.side)
-    if window.empty:
+    rows, columns = cut.window.crop
+    free = canvas.inside[rows, columns]
+    mask = _members(cut.codes, cut.move.classes)
+    landed = mask * free
+    if float(landed.sum()) < max(1.0, smallest_visible * cut.area):
         return
-    start = (canvas.scene[0][window.crop], canvas.scene[1][window.crop])
-    rows, columns = coordinates(move.warp, side=layer.side, window=window, start=start)
-    at = spots(rows, columns, side=layer.side)
-    codes = read_codes(layer, at)
-    mask = torch.zeros_like(codes, dtype=torch.bool)
-    for index in move.classes:
-        mask |= codes == index
-    free = canvas.codes[window.crop] < OUTSIDE
-    landed = mask & free
-    if int(landed.sum()) < max(1.0, draw.smallest_visible * organ.area):
-        return
-    cut_out = apply_tone(read_image(layer, at), move.tone)
-    _blend(canvas.image[:, *window.crop], cut_out, _softened(mask, draw.mask_blur) * free)
-    target = canvas.codes[window.crop]
-    target.copy_(torch.where(landed, codes, target))
+    toned = apply_tone(cut.image, cut.move.tone)
+    share = _softened(mask, blur).mul_(free)
+    canvas.image[:, rows, columns].lerp_(toned, share)
+    target = canvas.codes[rows, columns]
+    target.add_(cut.codes.sub_(target).mul_(landed.to(torch.int16)))
 
 
 def landing(window: Window, move: Move, scene: Warp, *, blur: float, side: int) -> Window:
@@ -71,11 +87,21 @@ def landing(window: Window, move: Move, scene: Warp, *, blur: float, side: int) 
     return moved.grown(math.ceil(3 * blur), side=side)
 
 
+def _members(codes: Tensor, classes: tuple[int, ...]) -> Tensor:
+    """Return 1 where a valid code is one of the classes, else 0; (h, w) float32."""
+    table = _table(classes).to(codes.device)
+    return table.index_select(0, codes.view(-1).to(torch.int32)).view(codes.shape)
+
+
+@lru_cache(maxsize=256)
+def _table(classes: tuple[int, ...]) -> Tensor:
+    table = torch.zeros(2 * OUTSIDE)
+    table[list(classes)] = 1
+    return table
+
+
 def _softened(mask: Tensor, sigma: float) -> Tensor:
-    soft = blurred(mask.float()[None], sigma)[0]
+    if sigma == 0:
+        return mask
     # the weights of the blur add up to one only within rounding; the inside of an organ is exact
-    return torch.where(soft > 1 - 1e-5, torch.ones_like(soft), soft)
-
-
-def _blend(background: Tensor, organ: Tensor, share: Tensor) -> None:
-    background.copy_(share * organ + (1 - share) * background)
+    return blurred(mask[None], sigma)[0].mul_(1 + 1e-5).clamp_(max=1)

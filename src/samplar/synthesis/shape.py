@@ -16,6 +16,9 @@ from torch import Tensor
 
 from samplar.synthesis.draw import Affine, Elastic, Pair, Warp
 
+Planes = tuple[Tensor, Tensor]
+"""Rows and columns, in pixels, of the same points."""
+
 
 @dataclass(frozen=True)
 class PlaneMap:
@@ -32,12 +35,10 @@ class PlaneMap:
         """Map one point."""
         return self.a * row + self.b * column + self.c, self.d * row + self.e * column + self.f
 
-    def planes(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-        """Map many points; the two tensors must broadcast."""
-        return (
-            rows * self.a + columns * self.b + self.c,
-            rows * self.d + columns * self.e + self.f,
-        )
+    def onto(self, planes: Planes, rows: Tensor, columns: Tensor) -> None:
+        """Map many points into two (h, w) planes; the two tensors must broadcast to that."""
+        torch.add(rows * self.a + self.c, columns, alpha=self.b, out=planes[0])
+        torch.add(rows * self.d + self.f, columns, alpha=self.e, out=planes[1])
 
     def inverse(self) -> PlaneMap:
         """Return the map back. Scales are exponentials, so there always is one."""
@@ -127,8 +128,23 @@ def _splines(side: int, cells: int) -> Tensor:
     )
 
 
-def displacement(elastic: Elastic, side: int, *, window: Window, device: torch.device) -> Tensor:
-    """Return the (2, h, w) displacement of a window of the canvas, pixels down and right.
+def trace(planes: Planes, warp: Warp, *, side: int, window: Window, start: Planes) -> None:
+    """Take synthetic coordinates back through a warp.
+
+    Args:
+        planes: two (h, w) planes to write: where in the layer's own pixels each pixel lies.
+        warp: what moved the layer.
+        side: of the canvas.
+        window: the part of the canvas that is asked for.
+        start: (row, column) planes to begin from, broadcastable to the window.
+    """
+    plane_map(warp.affine).inverse().onto(planes, *start)
+    if warp.elastic is not None:
+        displace(planes, warp.elastic, side=side, window=window)
+
+
+def displace(planes: Planes, elastic: Elastic, *, side: int, window: Window) -> None:
+    """Add an elastic field, on a window of the canvas, to two (h, w) planes: down and right.
 
     The control points are drawn evenly from [-amplitude, amplitude]; as B-splines are averages of
     them, no pixel moves further than the amplitude.
@@ -136,30 +152,11 @@ def displacement(elastic: Elastic, side: int, *, window: Window, device: torch.d
     points = elastic.cells + 3
     seeded = torch.Generator().manual_seed(elastic.seed)
     control = (torch.rand(2, points, points, generator=seeded) * 2 - 1) * elastic.amplitude
-    basis = _splines(side, elastic.cells)
+    basis, device = _splines(side, elastic.cells), planes[0].device
     rows, columns = window.crop
-    return (basis[rows] @ control @ basis[columns].T).to(device)
-
-
-def coordinates(
-    warp: Warp, *, side: int, window: Window, start: tuple[Tensor, Tensor]
-) -> tuple[Tensor, Tensor]:
-    """Take synthetic coordinates back through a warp.
-
-    Args:
-        warp: what moved the layer.
-        side: of the canvas.
-        window: the part of the canvas that is asked for.
-        start: (row, column) planes to begin from, broadcastable to the window.
-
-    Returns:
-        Two (h, w) planes: where in the layer's own pixels each pixel of the window lies.
-    """
-    rows, columns = plane_map(warp.affine).inverse().planes(*start)
-    if warp.elastic is None:
-        return rows, columns
-    down, right = displacement(warp.elastic, side, window=window, device=rows.device)
-    return rows + down, columns + right
+    down, across = basis[rows].to(device), (control @ basis[columns].T).to(device)
+    for plane, weights in zip(planes, across, strict=True):
+        plane.addmm_(down, weights)
 
 
 def bend_of(warp: Warp) -> float:

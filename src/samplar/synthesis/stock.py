@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +11,7 @@ from samplar.errors import InputError
 from samplar.io.labels import IGNORE
 from samplar.synthesis.background import paint_out
 from samplar.synthesis.organs import Organ, find_organs
-from samplar.synthesis.resample import Layer, make_layer
+from samplar.synthesis.resample import Layers, make_layers
 from samplar.synthesis.samples import Samples
 
 
@@ -21,16 +20,14 @@ class Stock:
     """What rendering draws from; one entry per exemplar in each list.
 
     Args:
-        layers: the exemplars.
-        cleaned: the exemplars with their organs painted out.
+        layers: the exemplars, then the exemplars with their organs painted out.
         organs: by class index, largest first.
         means: intensity of the valid pixels.
-        grid: (row, column) planes of the canvas, (s, s) float32.
+        grid: rows (s, 1) and columns (1, s) of the canvas, float32.
         side: s.
     """
 
-    layers: list[Layer]
-    cleaned: list[Layer]
+    layers: Layers
     organs: list[dict[int, Organ]]
     means: list[float]
     grid: tuple[Tensor, Tensor]
@@ -47,10 +44,13 @@ def prepare(exemplars: Samples, *, classes: int) -> Stock:
     _check(exemplars, classes)
     images = _distinct_channels(exemplars.images)
     samples = list(zip(images, exemplars.labels, exemplars.valid, strict=True))
-    cleaned = [(*paint_out(*sample, seed=index), sample[2]) for index, sample in enumerate(samples)]
+    cleaned = [paint_out(*sample, seed=index) for index, sample in enumerate(samples)]
     return Stock(
-        layers=_layers(samples),
-        cleaned=_layers(cleaned),
+        layers=make_layers(
+            torch.cat([images, torch.stack([image for image, _ in cleaned])]),
+            torch.cat([exemplars.labels, torch.stack([labels for _, labels in cleaned])]),
+            torch.cat([exemplars.valid, exemplars.valid]),
+        ),
         organs=[find_organs(labels, valid) for _, labels, valid in samples],
         means=[_mean(image, valid) for image, _, valid in samples],
         grid=_grid(exemplars.side, exemplars.images.device),
@@ -87,15 +87,10 @@ def _distinct_channels(images: Tensor) -> Tensor:
     return images[:, :1] if grey else images
 
 
-def _layers(samples: Iterable[tuple[Tensor, Tensor, Tensor]]) -> list[Layer]:
-    return [make_layer(*sample) for sample in samples]
-
-
 def _mean(image: Tensor, valid: Tensor) -> float:
     return float(image[:, valid].mean()) if valid.any() else 0.0
 
 
 def _grid(side: int, device: torch.device) -> tuple[Tensor, Tensor]:
     at = torch.arange(side, dtype=torch.float32, device=device)
-    rows, columns = torch.meshgrid(at, at, indexing="ij")
-    return rows.contiguous(), columns.contiguous()
+    return at[:, None], at[None]

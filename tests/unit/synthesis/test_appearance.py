@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from samplar.synthesis.appearance import AIR, apply_look, apply_tone, blurred
 from samplar.synthesis.draw import Look, Tone
 
-EVERYWHERE = torch.ones(32, 32, dtype=torch.bool)
+EVERYWHERE = torch.ones(32, 32)
 
 
 def flat(value, side=32):
@@ -22,12 +22,12 @@ def noise(side=32):
 
 
 def looked(image, *, mean=0.5, **look):
-    return apply_look(image, Look(**look), valid=EVERYWHERE, mean=mean)
+    return apply_look(image, Look(**look), inside=EVERYWHERE, mean=mean)
 
 
 def test_the_identity_returns_the_very_tensor():
     image = noise()
-    assert apply_look(image, Look(), valid=EVERYWHERE, mean=0.3) is image
+    assert apply_look(image, Look(), inside=EVERYWHERE, mean=0.3) is image
     assert apply_tone(image, Tone()) is image
 
 
@@ -58,10 +58,10 @@ def test_pointwise_changes(value, look, expected):
 
 
 def test_only_valid_pixels_change():
-    valid = torch.zeros(32, 32, dtype=torch.bool)
-    valid[:, :20] = True
+    inside = torch.zeros(32, 32)
+    inside[:, :20] = 1
     image = noise()
-    changed = apply_look(image, Look(gain=0.5, noise=0.1, noise_seed=1), valid=valid, mean=0.5)
+    changed = apply_look(image, Look(gain=0.5, noise=0.1, noise_seed=1), inside=inside, mean=0.5)
     assert torch.equal(changed[:, :, 20:], image[:, :, 20:])
     assert (changed[:, :, :20] != image[:, :, :20]).float().mean() > 0.99
 

@@ -12,15 +12,26 @@ from scipy.interpolate import BSpline
 from samplar.config.synthesis import LARGEST_BEND, STRENGTHS
 from samplar.synthesis.draw import Affine, Elastic, Move, Warp
 from samplar.synthesis.paste import landing
-from samplar.synthesis.shape import PlaneMap, Window, coordinates, displacement, hull, plane_map
+from samplar.synthesis.shape import PlaneMap, Window, displace, hull, plane_map, trace
 
-CPU = torch.device("cpu")
 WHOLE = Window(0, 0, 40, 40)
 
 
 def grid(side):
     at = torch.arange(side, dtype=torch.float32)
     return torch.meshgrid(at, at, indexing="ij")
+
+
+def coordinates(warp, *, side, window, start):
+    planes = torch.empty(2, *(torch.broadcast_shapes(start[0].shape, start[1].shape)))
+    trace(tuple(planes), warp, side=side, window=window, start=start)
+    return planes
+
+
+def displacement(elastic, side, *, window):
+    planes = torch.zeros(2, window.bottom - window.top, window.right - window.left)
+    displace(tuple(planes), elastic, side=side, window=window)
+    return planes
 
 
 def test_the_default_affine_is_exactly_the_identity():
@@ -47,14 +58,15 @@ def test_each_part_of_an_affine(affine, point, expected):
 def test_the_inverse_undoes_the_map():
     there = plane_map(Affine(rotation=33, log_scale=0.3, shear=9, shift=(4, 5), centre=(7, 8)))
     assert there.inverse().point(*there.point(2.5, -6)) == pytest.approx((2.5, -6))
-    rows, columns = there.planes(torch.tensor([2.5]), torch.tensor([-6.0]))
-    assert (float(rows), float(columns)) == pytest.approx(there.point(2.5, -6))
+    planes = torch.empty(2, 3, 2)
+    there.onto(tuple(planes), torch.tensor([[0.0], [1.0], [2.5]]), torch.tensor([[4.0, -6.0]]))
+    assert planes[:, 2, 1].tolist() == pytest.approx(there.point(2.5, -6))
 
 
 def test_the_displacement_is_the_cubic_b_spline_of_its_control_points():
     side, cells = 33, 4
     whole, elastic = Window(0, 0, side, side), Elastic(amplitude=5, cells=cells, seed=9)
-    field = displacement(elastic, side, window=whole, device=CPU)
+    field = displacement(elastic, side, window=whole)
     control = torch.rand(2, 7, 7, generator=torch.Generator().manual_seed(9)) * 10 - 5
     knots = np.arange(-3, cells + 4, dtype=float)
     at = np.linspace(0, cells, side)
@@ -66,8 +78,8 @@ def test_the_displacement_is_the_cubic_b_spline_of_its_control_points():
 
 def test_a_window_of_a_displacement_is_the_crop_of_the_whole():
     elastic = Elastic(amplitude=5, cells=4, seed=2)
-    whole = displacement(elastic, 40, window=WHOLE, device=CPU)
-    part = displacement(elastic, 40, window=Window(3, 10, 9, 35), device=CPU)
+    whole = displacement(elastic, 40, window=WHOLE)
+    part = displacement(elastic, 40, window=Window(3, 10, 9, 35))
     assert torch.allclose(part, whole[:, 3:9, 10:35], atol=1e-6)
 
 
@@ -91,7 +103,7 @@ def test_coordinates_are_the_inverse_map_plus_the_displacement():
     start = tuple(plane[part.crop] for plane in grid(40))
     warp = Warp(affine=affine, elastic=elastic)
     rows, columns = coordinates(warp, side=40, window=part, start=start)
-    down, right = displacement(elastic, 40, window=part, device=CPU)
+    down, right = displacement(elastic, 40, window=part)
     back = plane_map(affine).inverse()
     for at in ((0, 0), (7, 20), (24, 27)):
         row, column = back.point(5 + at[0], 8 + at[1])

@@ -11,6 +11,7 @@ from scipy.ndimage import affine_transform, binary_dilation
 
 from samplar.config.synthesis import Backgrounds, Mix, SynthesisConfig
 from samplar.errors import InputError
+from samplar.synthesis import synthesizer as rendering
 from samplar.synthesis.draw import Affine, Draw, Elastic, Look, Move, Tone, Warp
 from samplar.synthesis.samples import Samples
 from samplar.synthesis.synthesizer import Synthesizer
@@ -137,9 +138,11 @@ def test_a_draw_survives_json(phantom):
     assert same(synthesizer.render(draws), synthesizer.render(restored))
 
 
-def test_an_image_does_not_depend_on_its_batch(phantom):
-    synthesizer = make(phantom(side=61))
-    draws = synthesizer.draw([0, 1] * 6, torch.Generator().manual_seed(2))
+@pytest.mark.parametrize(("side", "colour"), [(61, False), (48, True)])
+def test_an_image_does_not_depend_on_its_batch(phantom, monkeypatch, side, colour):
+    synthesizer = make(phantom(side=side, colour=colour))
+    draws = synthesizer.draw([0, 1] * 20, torch.Generator().manual_seed(2))
+    monkeypatch.setattr(rendering, "SHEET", 7 * side**2)  # sheets of seven, the last one of five
     together = synthesizer.render(draws)
     alone = [synthesizer.render([draw]) for draw in draws]
     assert torch.equal(together.images, torch.cat([one.images for one in alone]))
