@@ -126,17 +126,18 @@ def probe(agreement, half):
     return Probe(agreement, full=1.0, half=half)
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "trained_in", "predicts_in"),
-    [
-        (probe(1.0, 0.5), probe(0.999, 0.5), "bf16", "bf16"),
-        (probe(1.0, 0.5), probe(0.9, 0.5), "bf16", "fp32"),
-        (probe(1.0, 1.5), None, "fp32", "fp32"),
-    ],
-)
+PROBED = {
+    "both agree": (probe(1.0, 0.5), probe(0.999, 0.5), "bf16", "bf16"),
+    "the trained model does not": (probe(1.0, 0.5), probe(0.9, 0.5), "bf16", "fp32"),
+    "it is slower": (probe(1.0, 1.5), None, "fp32", "fp32"),
+}
+
+
+@pytest.mark.parametrize("case", PROBED)
 def test_bf16_is_tried_on_the_exemplars_where_the_processor_has_it(
-    config, silent, tmp_path, monkeypatch, before, after, trained_in, predicts_in
+    config, silent, tmp_path, monkeypatch, case
 ):
+    before, after, trained_in, predicts_in = PROBED[case]
     monkeypatch.setattr("samplar.api.fit.chosen_precision", lambda wanted, device: "bf16")
     monkeypatch.setattr("samplar.api.fit.probe_sam", lambda sam, samples: before)
     monkeypatch.setattr("samplar.api.fit.probe_model", lambda model, samples: after)
