@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from samplar.sam.fused import linear_gelu
 from samplar.sam.layers import make_neck
-from samplar.sam.relative import attend
+from samplar.sam.relative import Unread, attend, resized
 from samplar.sam.windows import from_windows, to_windows
 
 
@@ -117,21 +117,14 @@ class Attention(nn.Module):
         # SAM pads the windows at the border with zeros, which take part as keys
         beyond = self.qkv(x.new_zeros(x.shape[-1]))
         qkv, beyond = (t.unflatten(-1, (3, self.heads, -1)) for t in (self.qkv(x), beyond))
-        rows, columns = by_offset(self.rel_pos_h, window[0]), by_offset(self.rel_pos_w, window[1])
-        out = attend(to_windows(qkv, window, beyond), rows, columns)
+        tables = resized(self.rel_pos_h, window[0]), resized(self.rel_pos_w, window[1])
+        out = attend(to_windows(qkv, window, beyond), *tables, unread=self._unread(shape, window))
         return self.proj(from_windows(out, window, shape, heads=self.heads))
 
-
-def by_offset(table: Float[Tensor, "t d"], side: int) -> Float[Tensor, "s s d"]:
-    """Look a table of relative positions up for every (query, key) pair along an axis.
-
-    A table made for another side is resized linearly along its length first.
-    """
-    length = 2 * side - 1
-    if len(table) != length:
-        table = F.interpolate(table.T[None], length, mode="linear", align_corners=False)[0].T
-    place = torch.arange(side, device=table.device)
-    return table[place[:, None] - place + side - 1]
+    def _unread(self, shape: tuple[int, int], window: tuple[int, int]) -> Unread | None:
+        rows, columns = -(-shape[0] // window[0]), -(-shape[1] // window[1])
+        last, left = columns * self.heads, shape[0] % window[0]
+        return Unread(rows * last, last, left * window[1]) if left else None
 
 
 class Feedforward(nn.Module):

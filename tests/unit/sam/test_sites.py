@@ -73,7 +73,7 @@ def test_the_rows_of_a_part_are_what_a_vit_takes_for_it(part, monkeypatch):
     site = encoder_attention(sam)[1]
     attention = sam.get_submodule(site.name.removesuffix(".qkv"))
 
-    def spy(qkv, rows, columns):
+    def spy(qkv, rows, columns, **_):
         seen.update(zip("qkv", qkv, strict=True))
         return qkv[2]
 

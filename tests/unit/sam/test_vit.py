@@ -9,7 +9,7 @@ from torch import nn
 from samplar.sam.cards import TINY_VIT, WEIGHTS
 from samplar.sam.model import empty_sam
 from samplar.sam.seeded import seeded_state
-from samplar.sam.vit import VIT_B, VIT_H, VIT_L, Attention, Stem, ViT, ViTBlock, by_offset
+from samplar.sam.vit import VIT_B, VIT_H, VIT_L, Attention, Stem, ViT, ViTBlock
 from samplar.sam.weights import load_sam
 
 TABLES = ("rel_pos_h", "rel_pos_w")
@@ -52,19 +52,6 @@ def test_the_published_sams_run_at_512_without_numbers(name):
     assert neck(x).shape == (1, 256, 32, 32)
     masks, iou = sam.decode(neck(x))
     assert (masks.shape, iou.shape) == ((1, 4, 128, 128), (1, 4))
-
-
-def test_offsets_are_looked_up_query_minus_key():
-    table = torch.arange(5.0)[:, None]  # offsets -2 to 2
-    assert by_offset(table, 3)[..., 0].tolist() == [[2, 1, 0], [3, 2, 1], [4, 3, 2]]
-
-
-def test_a_table_made_for_another_side_is_resized_along_its_length():
-    table = torch.tensor([[0.0], [1.0], [2.0]])
-    # five numbers from three: positions -0.2, 0.4, 1, 1.6, 2.2, held at the ends
-    rows = by_offset(table, 3)[..., 0]
-    torch.testing.assert_close(rows[2], torch.tensor([2.0, 1.6, 1.0]))
-    torch.testing.assert_close(rows[0], torch.tensor([1.0, 0.4, 0.0]))
 
 
 def test_attention_by_hand():
