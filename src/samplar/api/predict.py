@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from samplar.errors import UsageError
 from samplar.io.atomic import ensure_writable
-from samplar.io.dataset import Case, Dataset, find_images, read_case, read_dataset
+from samplar.io.dataset import Case, Dataset, find_images, read_dataset
 from samplar.io.layouts.detect import is_dataset
-from samplar.io.slicing import Plane
 from samplar.io.splits import Subset
+from samplar.methods.contract import is_oracle
 from samplar.prediction.adapter import load_adapter, read_card
-from samplar.prediction.predict import Options, Outcome, predict_cases
+from samplar.prediction.predict import Options, Outcome, outcome_of, predict_here
+from samplar.prediction.worker import Job
+from samplar.prediction.workers import Workers
 from samplar.sam.device import chosen_device
 from samplar.sam.precision import chosen_precision
 
@@ -31,7 +31,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What came out, and the seconds from first to last case."""
+    """What came out, and the seconds that it took, the loading of the model included."""
 
     outcome: Outcome
     seconds: float
@@ -76,6 +76,7 @@ def predict(
     *,
     options: Options,
     device: str = "auto",
+    workers: int = 1,
     on_case: Callable[[int, str], None],
 ) -> Predicted:
     """Predict every case with the adapter in `folder` and write label files into `out`.
@@ -85,8 +86,9 @@ def predict(
         inputs: what `find_inputs` found.
         out: made if absent; checked to be writable before anything is computed.
         options: what to write besides labels; its precision `auto` means the adapter's.
-        device: where to compute.
-        on_case: told how many cases are done, and which comes next.
+        device: where to compute; with `cuda` and several GPUs each worker has its own.
+        workers: how many processes share the cases, and the threads of this one among them.
+        on_case: told how many cases are done, and which comes next where that is known.
 
     Raises:
         SamplarError: before the first case; the failures of single cases are in the outcome.
@@ -95,25 +97,17 @@ def predict(
     card, where = read_card(folder), chosen_device(device)
     wanted = card.precision if options.precision == "auto" else options.precision
     options = replace(options, precision=chosen_precision(wanted, where))
-    model = load_adapter(folder, device=where)
+    job = Job(folder, inputs.cases, inputs.dataset, out, options)
     start = time.monotonic()
-    outcome = predict_cases(
-        model,
-        card,
-        inputs.cases,
-        out,
-        options=options,
-        truth=_truth(inputs.dataset, card.plane) if model.oracle else None,
-        on_case=on_case,
-    )
-    if model.oracle:
+    if workers > 1 and len(job.cases) > 1:
+        team = Workers(job, count=workers, device=where, on_case=on_case)
+        outcome = outcome_of(job.cases, team.run())
+        outcome.notes += team.notes
+    else:
+        model = load_adapter(folder, device=where)
+        results = predict_here(job.stages(model), job.cases, on_case=on_case)
+        outcome = outcome_of(job.cases, results)
+    if is_oracle(card.prompted):
         told = f"{card.shown_name} reads the truth; do not compare it with methods that do not"
         outcome.notes.insert(0, told)
     return Predicted(outcome, time.monotonic() - start)
-
-
-def _truth(dataset: Dataset | None, plane: Plane) -> Callable[[Case], np.ndarray | None]:
-    def known(case: Case) -> np.ndarray | None:
-        return None if dataset is None else read_case(case, dataset, plane=plane)[1]
-
-    return known

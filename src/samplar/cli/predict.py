@@ -43,6 +43,9 @@ Tta = Annotated[
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first case that fails.")]
+Workers = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Processes that share the cases and the cores.")
+]
 Precision = Annotated[
     Literal["auto", "fp32", "bf16"], typer.Option(help="auto: as the adapter was made.")
 ]
@@ -65,6 +68,7 @@ def predict(
     largest: Largest = False,
     tta: Tta = None,
     strict: Strict = False,
+    workers: Workers = 1,
     device: DeviceOption = None,
     precision: Precision = "auto",
 ) -> int:
@@ -91,6 +95,7 @@ def predict(
             out,
             options=options,
             device=device or "auto",
+            workers=workers,
             on_case=fractions(progress, "predicting", len(found.cases)),
         )
     return _tell(screen, out, predicted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +10,8 @@ from pathlib import Path
 from samplar.config.training import Precision
 from samplar.errors import InputError, SamplarError
 from samplar.io.case import Case
-from samplar.methods.adapted import AdaptedSam
-from samplar.prediction.adapter import AdapterCard
 from samplar.prediction.pipeline import overlapped
-from samplar.prediction.stages import Stages, Truth, Written
+from samplar.prediction.stages import Stages, Written
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,10 @@ class Options:
     tta: bool | None = None
 
 
+Result = Written | SamplarError
+"""What became of a case."""
+
+
 @dataclass
 class Outcome:
     """Which cases are done, in order, and which failed and why."""
@@ -44,59 +46,66 @@ class Outcome:
     failed: list[tuple[str, SamplarError]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, case: str, result: Written | SamplarError) -> None:
-        """Enter what became of a case."""
+
+def outcome_of(cases: Sequence[Case], results: Mapping[int, Result]) -> Outcome:
+    """Put results, by number of their case, in the order of the cases."""
+    outcome = Outcome()
+    for n, result in sorted(results.items()):
         if isinstance(result, SamplarError):
-            self.failed.append((case, without_traceback(result)))
-            return
-        self.done.append(result.path)
-        self.notes.extend(result.notes)
+            outcome.failed.append((cases[n].id, result))
+            continue
+        outcome.done.append(result.path)
+        outcome.notes.extend(result.notes)
+    return outcome
 
 
-def predict_cases(
-    model: AdaptedSam,
-    card: AdapterCard,
-    cases: Sequence[Case],
-    out: Path,
-    *,
-    options: Options,
-    truth: Truth | None = None,
-    on_case: Callable[[int, str], None],
-) -> Outcome:
-    """Predict every case and write its labels; one bad case does not stop the others.
+def predict_here(
+    stages: Stages, cases: Sequence[Case], *, on_case: Callable[[int, str], None]
+) -> dict[int, Result]:
+    """Predict every case in this process; return what became of each, by its number.
+
+    Args:
+        stages: what the cases share.
+        cases: what to predict.
+        on_case: told how many cases are written, and the name of the one that comes next.
+
+    Raises:
+        SamplarError: as `results_of`.
+    """
+    results: dict[int, Result] = {}
+    names = [*(case.id for case in cases), ""]
+    on_case(0, names[0])
+    with closing(results_of(stages, cases)) as finished:
+        for n, result in enumerate(finished):
+            results[n] = result
+            on_case(n + 1, names[n + 1])
+    return results
+
+
+def results_of(stages: Stages, cases: Iterable[Case]) -> Generator[Result, None, None]:
+    """Yield what became of each case, in order; one bad case does not stop the others.
 
     The next case is read and the one before is written while the present one is computed.
 
     Args:
-        model: the adapted SAM.
-        card: its card.
-        cases: what to predict.
-        out: an existing folder.
-        options: what else to do.
-        truth: for oracle methods.
-        on_case: told how many cases are written, and the name of the one that comes next.
+        stages: what the cases share.
+        cases: taken one ahead.
 
     Raises:
-        SamplarError: with `options.strict`, the first failure.
+        SamplarError: what is not the fault of one case; with `options.strict`, the first failure.
     """
-    outcome = Outcome()
-    stages = Stages(model, card, out, options, truth)
-    names = [*(case.id for case in cases), ""]
-    on_case(0, names[0])
     finished = overlapped(cases, read=stages.read, compute=stages.compute, write=stages.write)
     with closing(finished):
-        for n, future in enumerate(finished):
+        for future in finished:
             try:
-                outcome.add(names[n], future.result())
+                yield future.result()
             except InputError as error:
-                if options.strict:
+                if stages.options.strict:
                     raise
-                outcome.add(names[n], error)
-            on_case(n + 1, names[n + 1])
-    return outcome
+                yield _alone(error)
 
 
-def without_traceback(error: SamplarError) -> SamplarError:
-    """Return the error alone: its traceback would keep the volume of a failed case in memory."""
+def _alone(error: InputError) -> InputError:
+    """Return the error without its traceback, which would keep the volume of its case in memory."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

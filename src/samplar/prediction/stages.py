@@ -12,7 +12,9 @@ import numpy as np
 from samplar.errors import InputError
 from samplar.io.atomic import ensure_writable
 from samplar.io.case import Case
+from samplar.io.dataset import Dataset, read_case
 from samplar.io.formats import label_name, read_image, write_labels, write_probabilities
+from samplar.io.slicing import Plane
 from samplar.io.volume import Volume
 from samplar.methods.adapted import AdaptedSam
 from samplar.prediction.adapter import AdapterCard
@@ -66,14 +68,14 @@ class Stages:
         card: its card.
         out: an existing folder.
         options: what to do besides the labels.
-        truth: for oracle methods.
+        truth: asked only for oracle methods.
     """
 
     model: AdaptedSam
     card: AdapterCard
     out: Path
     options: Options
-    truth: Truth | None = None
+    truth: Truth
 
     def read(self, case: Case) -> Shown:
         """Read a case and cut it into slices.
@@ -82,7 +84,7 @@ class Stages:
             InputError: what the readers refuse; `predict.sequences`.
         """
         _check_sequences(case, self.card)
-        truth = None if self.truth is None else self.truth(case)
+        truth = self.truth(case) if self.model.oracle else None
         image = read_image(case.images)
         return Shown(case, image, self.card.view.slices(image), truth)
 
@@ -122,6 +124,15 @@ class Stages:
             ensure_writable(self.out / PROBABILITIES)
             write_probabilities(self.out / PROBABILITIES / path.name, made.probabilities, image)
         return Written(path, tuple(f"{made.case.id}: {note}" for note in notes))
+
+
+def truth_in(dataset: Dataset | None, plane: Plane) -> Truth:
+    """Return where to ask for the truth of a case: nobody knows it without a data set."""
+
+    def known(case: Case) -> np.ndarray | None:
+        return None if dataset is None else read_case(case, dataset, plane=plane)[1]
+
+    return known
 
 
 def _check_sequences(case: Case, card: AdapterCard) -> None:

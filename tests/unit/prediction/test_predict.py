@@ -12,8 +12,8 @@ from samplar.errors import InputError
 from samplar.io.affine import Affine
 from samplar.io.case import Case
 from samplar.io.volume import Volume
-from samplar.prediction.predict import Options, predict_cases
-from samplar.prediction.stages import Stages
+from samplar.prediction.predict import Options, outcome_of, predict_here
+from samplar.prediction.stages import Stages, truth_in
 from samplar.prediction.volume import predict_volume
 
 TURNS = list(itertools.permutations(range(3)))
@@ -142,14 +142,9 @@ def folders(tmp_path):
 
 def run_cases(model, card, cases, out, **options):
     told = []
-    outcome = predict_cases(
-        model,
-        card,
-        cases,
-        out,
-        options=Options(**options),
-        on_case=lambda done, name: told.append((done, name)),
-    )
+    stages = Stages(model, card, out, Options(**options), truth_in(None, "axial"))
+    results = predict_here(stages, cases, on_case=lambda done, name: told.append((done, name)))
+    outcome = outcome_of(cases, results)
     return outcome, told
 
 
@@ -189,10 +184,10 @@ def test_one_bad_case_does_not_stop_the_others(learnt, card, volume, folders):
 def test_cases_one_after_the_other_give_the_same_bytes(learnt, card, volume, folders):
     images, out = folders
     cases = [stored(images, f"c{n}", volume((10, 9, 3), seed=n)) for n in range(5)]
-    wanted = {"options": Options(probabilities=True, largest=True)}
     alone = out / "alone"
     alone.mkdir()
-    stages = Stages(learnt, card, alone, **wanted)
+    options = Options(probabilities=True, largest=True)
+    stages = Stages(learnt, card, alone, options, truth_in(None, "axial"))
     expected = [stages.write(stages.compute(stages.read(case))) for case in cases]
     outcome, _ = run_cases(learnt, card, cases, out, probabilities=True, largest=True)
     assert [path.name for path in outcome.done] == [written.path.name for written in expected]
