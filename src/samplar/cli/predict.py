@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -81,8 +82,12 @@ def predict(
     from samplar.api.predict import find_inputs
     from samplar.api.predict import predict as predict_now
     from samplar.prediction.adapter import read_card
+    from samplar.prediction.launch import launched
     from samplar.prediction.predict import Options
 
+    launch = launched(os.environ)
+    if launch is not None and launch.rank > 0:  # the first process speaks for all
+        screen = Screen(as_json=screen.as_json, quiet=True)
     card = read_card(run)
     found = find_inputs(inputs, split=split, subset=subset, sequences=card.sequences)
     alone = len(found.cases) == 1
@@ -96,9 +101,10 @@ def predict(
             options=options,
             device=device or "auto",
             workers=workers,
+            launch=launch,
             on_case=fractions(progress, "predicting", len(found.cases)),
         )
-    return _tell(screen, out, predicted)
+    return 0 if predicted.shared else _tell(screen, out, predicted)
 
 
 def _tell(screen: Screen, out: Path, predicted: Predicted) -> int:
