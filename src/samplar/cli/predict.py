@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -92,7 +93,9 @@ def predict(
     found = find_inputs(inputs, split=split, subset=subset, sequences=card.sequences)
     alone = len(found.cases) == 1
     options = Options(precision, probabilities, largest, strict or alone, tta)
-    with no_empty_folder(out), screen.progress() as progress:
+    # others may be about to write into a folder that is still empty
+    tidied = no_empty_folder(out) if launch is None else nullcontext()
+    with tidied, screen.progress() as progress:
         weights_ready(screen, progress, card.weights)
         predicted = predict_now(
             run,
