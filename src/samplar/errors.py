@@ -7,7 +7,7 @@ script which kind of trouble it was (2 usage, 3 input, 4 output, 5 weights, 6 re
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class SamplarError(Exception):
@@ -31,11 +31,21 @@ class SamplarError(Exception):
         self.path = None if path is None else str(path)
         super().__init__(self.line())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a worker process hand the error over."""
+        return _rebuilt, (type(self), self.problem, self.fix, self.code, self.path)
+
     def line(self) -> str:
         """Return the one line shown to the user, whatever line breaks the file name holds."""
         where = "" if self.path is None else f"{self.path}: "
         text = f"samplar: {where}{self.problem}. {self.fix}. [{self.code}]"
         return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def _rebuilt(
+    kind: type[SamplarError], problem: str, fix: str, code: str, path: str | None
+) -> SamplarError:
+    return kind(problem, fix=fix, code=code, path=path)
 
 
 class UsageError(SamplarError):

@@ -7,17 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
+import torch
 
 from samplar.errors import UsageError
 from samplar.io.atomic import ensure_writable
-from samplar.io.dataset import Case, Dataset, find_images, read_case, read_dataset
+from samplar.io.dataset import Case, Dataset, find_images, read_dataset
 from samplar.io.layouts.detect import is_dataset
-from samplar.io.slicing import Plane
 from samplar.io.splits import Subset
-from samplar.prediction.adapter import load_adapter, read_card
-from samplar.prediction.predict import Options, Outcome, predict_cases
-from samplar.sam.device import chosen_device
+from samplar.methods.contract import is_oracle
+from samplar.prediction.adapter import AdapterCard, load_adapter, read_card
+from samplar.prediction.launch import Launch
+from samplar.prediction.predict import Options, Outcome, Result, outcome_of, predict_here
+from samplar.prediction.worker import Job
+from samplar.prediction.workers import Workers
+from samplar.sam.device import chosen_device, device_of
 from samplar.sam.precision import chosen_precision
 
 
@@ -31,10 +34,17 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What came out, and the seconds from first to last case."""
+    """What came out.
+
+    Args:
+        outcome: of all cases, or, where `shared` is true, of those of this process.
+        seconds: how long it took, the loading of the model included.
+        shared: whether this is one of several launched processes and another one has it all.
+    """
 
     outcome: Outcome
     seconds: float
+    shared: bool = False
 
 
 def find_inputs(
@@ -76,6 +86,8 @@ def predict(
     *,
     options: Options,
     device: str = "auto",
+    workers: int = 1,
+    launch: Launch | None = None,
     on_case: Callable[[int, str], None],
 ) -> Predicted:
     """Predict every case with the adapter in `folder` and write label files into `out`.
@@ -85,35 +97,62 @@ def predict(
         inputs: what `find_inputs` found.
         out: made if absent; checked to be writable before anything is computed.
         options: what to write besides labels; its precision `auto` means the adapter's.
-        device: where to compute.
-        on_case: told how many cases are done, and which comes next.
+        device: where to compute; with `cuda` and several GPUs each worker has its own.
+        workers: how many processes share the cases, and the threads of this one among them.
+        launch: which of several processes this is, as `launched` says; each takes its share.
+        on_case: told how many cases are done, and which comes next where that is known.
 
     Raises:
+        UsageError: `launch.workers` for workers in launched processes.
         SamplarError: before the first case; the failures of single cases are in the outcome.
     """
     ensure_writable(out)
     card, where = read_card(folder), chosen_device(device)
     wanted = card.precision if options.precision == "auto" else options.precision
     options = replace(options, precision=chosen_precision(wanted, where))
-    model = load_adapter(folder, device=where)
-    start = time.monotonic()
-    outcome = predict_cases(
-        model,
-        card,
-        inputs.cases,
-        out,
-        options=options,
-        truth=_truth(inputs.dataset, card.plane) if model.oracle else None,
-        on_case=on_case,
-    )
-    if model.oracle:
-        told = f"{card.shown_name} reads the truth; do not compare it with methods that do not"
-        outcome.notes.insert(0, told)
-    return Predicted(outcome, time.monotonic() - start)
+    job = Job(folder, inputs.cases, inputs.dataset, out, options)
+    start, notes = time.monotonic(), _oracle_note(card)
+    if launch is not None:
+        _check_no_workers(workers)
+        results = _predict_share(job, launch, device_of(where, launch.local_rank), on_case)
+    elif workers > 1 and len(job.cases) > 1:
+        team = Workers(job, count=workers, device=where, on_case=on_case)
+        results = team.run()
+        notes += team.notes
+    else:
+        stages = job.stages(load_adapter(folder, device=where))
+        results = predict_here(stages, job.cases, on_case=on_case)
+    outcome = outcome_of(job.cases, results)
+    outcome.notes[:0] = notes
+    shared = launch is not None and launch.rank > 0
+    return Predicted(outcome, time.monotonic() - start, shared)
 
 
-def _truth(dataset: Dataset | None, plane: Plane) -> Callable[[Case], np.ndarray | None]:
-    def known(case: Case) -> np.ndarray | None:
-        return None if dataset is None else read_case(case, dataset, plane=plane)[1]
+def _predict_share(
+    job: Job, launch: Launch, device: torch.device, on_case: Callable[[int, str], None]
+) -> dict[int, Result]:
+    numbers = launch.share(len(job.cases))
 
-    return known
+    def tell(done: int, name: str) -> None:
+        # the others are about as far
+        on_case(min(done * launch.world, len(job.cases)), name)
+
+    with launch.meeting() as meeting:
+        stages = job.stages(load_adapter(job.adapter, device=device))
+        found = predict_here(stages, [job.cases[n] for n in numbers], on_case=tell)
+        return meeting.gathered({numbers[n]: r for n, r in found.items()}, job.cases)
+
+
+def _check_no_workers(workers: int) -> None:
+    if workers > 1:
+        raise UsageError(
+            f"{workers} workers in each of several launched processes",
+            fix="Leave --workers out: the launcher says how many processes there are",
+            code="launch.workers",
+        )
+
+
+def _oracle_note(card: AdapterCard) -> list[str]:
+    if not is_oracle(card.prompted):
+        return []
+    return [f"{card.shown_name} reads the truth; do not compare it with methods that do not"]

@@ -22,7 +22,7 @@ from samplar.cli import (
     synth,
     weights,
 )
-from samplar.cli.memory import keep_freed_memory
+from samplar.sam.memory import keep_freed_memory
 
 HELP = """SAM from a few exemplars: label a handful of slices, get the whole data set segmented.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -43,6 +45,9 @@ Tta = Annotated[
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first case that fails.")]
+Workers = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Processes that share the cases and the cores.")
+]
 Precision = Annotated[
     Literal["auto", "fp32", "bf16"], typer.Option(help="auto: as the adapter was made.")
 ]
@@ -65,6 +70,7 @@ def predict(
     largest: Largest = False,
     tta: Tta = None,
     strict: Strict = False,
+    workers: Workers = 1,
     device: DeviceOption = None,
     precision: Precision = "auto",
 ) -> int:
@@ -77,13 +83,19 @@ def predict(
     from samplar.api.predict import find_inputs
     from samplar.api.predict import predict as predict_now
     from samplar.prediction.adapter import read_card
+    from samplar.prediction.launch import launched
     from samplar.prediction.predict import Options
 
+    launch = launched(os.environ)
+    if launch is not None and launch.rank > 0:  # the first process speaks for all
+        screen = Screen(as_json=screen.as_json, quiet=True)
     card = read_card(run)
     found = find_inputs(inputs, split=split, subset=subset, sequences=card.sequences)
     alone = len(found.cases) == 1
     options = Options(precision, probabilities, largest, strict or alone, tta)
-    with no_empty_folder(out), screen.progress() as progress:
+    # others may be about to write into a folder that is still empty
+    tidied = no_empty_folder(out) if launch is None else nullcontext()
+    with tidied, screen.progress() as progress:
         weights_ready(screen, progress, card.weights)
         predicted = predict_now(
             run,
@@ -91,9 +103,11 @@ def predict(
             out,
             options=options,
             device=device or "auto",
+            workers=workers,
+            launch=launch,
             on_case=fractions(progress, "predicting", len(found.cases)),
         )
-    return _tell(screen, out, predicted)
+    return 0 if predicted.shared else _tell(screen, out, predicted)
 
 
 def _tell(screen: Screen, out: Path, predicted: Predicted) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Integer
-from scipy import ndimage
 
 
 def keep_largest(
@@ -17,6 +16,8 @@ def keep_largest(
     Returns:
         The new labels, and the voxels removed per class.
     """
+    from scipy import ndimage  # late: a quarter of a second of start-up that few runs need
+
     kept = labels.copy()
     removed: dict[int, int] = {}
     for index in range(1, classes + 1):

@@ -1,29 +1,17 @@
-"""From image files to label files on the same grid."""
+"""From image files to label files on the same grid, case after case."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Float, Integer
-
 from samplar.config.training import Precision
 from samplar.errors import InputError, SamplarError
-from samplar.io.atomic import ensure_writable
 from samplar.io.case import Case
-from samplar.io.formats import label_name, read_image, write_labels, write_probabilities
-from samplar.io.slicing import slicing_of
-from samplar.io.volume import Volume
-from samplar.methods.adapted import AdaptedSam
-from samplar.prediction.adapter import AdapterCard
-from samplar.prediction.cleanup import keep_largest
-from samplar.prediction.slices import predict_slices
-from samplar.prediction.views import further_frames
-
-PROBABILITIES = "probabilities"
-"""Folder beside the labels: a probability map has the name of the label map it belongs to."""
+from samplar.prediction.pipeline import overlapped
+from samplar.prediction.stages import Stages, Written
 
 
 @dataclass(frozen=True)
@@ -46,6 +34,10 @@ class Options:
     tta: bool | None = None
 
 
+Result = Written | SamplarError
+"""What became of a case."""
+
+
 @dataclass
 class Outcome:
     """Which cases are done, in order, and which failed and why."""
@@ -55,106 +47,65 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
 
-def predict_cases(
-    model: AdaptedSam,
-    card: AdapterCard,
-    cases: Sequence[Case],
-    out: Path,
-    *,
-    options: Options,
-    truth: Callable[[Case], np.ndarray | None] | None = None,
-    on_case: Callable[[int, str], None],
-) -> Outcome:
-    """Predict every case and write its labels; one bad case does not stop the others.
-
-    Args:
-        model: the adapted SAM.
-        card: its card.
-        cases: what to predict.
-        out: an existing folder.
-        options: what else to do.
-        truth: class indices (x, y, z) of a case, for oracle methods.
-        on_case: told how many cases are done, and the name of the one that comes next.
-
-    Raises:
-        SamplarError: with `options.strict`, the first failure.
-    """
+def outcome_of(cases: Sequence[Case], results: Mapping[int, Result]) -> Outcome:
+    """Put results, by number of their case, in the order of the cases."""
     outcome = Outcome()
-    for number, case in enumerate(cases):
-        on_case(number, case.id)
-        try:
-            known = None if truth is None else truth(case)
-            path, notes = _predict_case(model, card, case, out, options=options, truth=known)
-        except InputError as error:
-            if options.strict:
-                raise
-            outcome.failed.append((case.id, error))
+    for n, result in sorted(results.items()):
+        if isinstance(result, SamplarError):
+            outcome.failed.append((cases[n].id, result))
             continue
-        outcome.done.append(path)
-        outcome.notes.extend(f"{case.id}: {note}" for note in notes)
-    on_case(len(cases), "")
+        outcome.done.append(result.path)
+        outcome.notes.extend(result.notes)
     return outcome
 
 
-def _predict_case(
-    model: AdaptedSam,
-    card: AdapterCard,
-    case: Case,
-    out: Path,
-    *,
-    options: Options,
-    truth: np.ndarray | None,
-) -> tuple[Path, list[str]]:
-    _check_sequences(case, card)
-    image = read_image(case.images)
-    labels, probabilities = predict_volume(model, card, image, options=options, truth=truth)
-    notes = list(image.notes)
-    if options.largest:
-        labels, removed = keep_largest(labels, len(card.labels))
-        notes += [f"removed {n} voxels of {card.class_names[k - 1]}" for k, n in removed.items()]
-    values = card.labels.to_values(labels)
-    name = label_name(image, case.id, top=max(card.class_values))
-    path = write_labels(out / name, values, image)
-    if probabilities is not None:
-        ensure_writable(out / PROBABILITIES)
-        write_probabilities(out / PROBABILITIES / path.name, probabilities, image)
-    return path, notes
+def predict_here(
+    stages: Stages, cases: Sequence[Case], *, on_case: Callable[[int, str], None]
+) -> dict[int, Result]:
+    """Predict every case in this process; return what became of each, by its number.
+
+    Args:
+        stages: what the cases share.
+        cases: what to predict.
+        on_case: told how many cases are written, and the name of the one that comes next.
+
+    Raises:
+        SamplarError: as `results_of`.
+    """
+    results: dict[int, Result] = {}
+    names = [*(case.id for case in cases), ""]
+    on_case(0, names[0])
+    with closing(results_of(stages, cases)) as finished:
+        for n, result in enumerate(finished):
+            results[n] = result
+            on_case(n + 1, names[n + 1])
+    return results
 
 
-def _check_sequences(case: Case, card: AdapterCard) -> None:
-    if len(case.images) == card.sequences:
-        return
-    raise InputError(
-        f"{case.id} has {len(case.images)} files, and the adapter was made from images of "
-        f"{card.sequences}",
-        fix="Give the same sequences as for fit, named CASE_0000, CASE_0001, ...",
-        code="predict.sequences",
-        path=case.images[0],
-    )
+def results_of(stages: Stages, cases: Iterable[Case]) -> Generator[Result, None, None]:
+    """Yield what became of each case, in order; one bad case does not stop the others.
+
+    The next case is read and the one before is written while the present one is computed.
+
+    Args:
+        stages: what the cases share.
+        cases: taken one ahead.
+
+    Raises:
+        SamplarError: what is not the fault of one case; with `options.strict`, the first failure.
+    """
+    finished = overlapped(cases, read=stages.read, compute=stages.compute, write=stages.write)
+    with closing(finished):
+        for future in finished:
+            try:
+                yield future.result()
+            except InputError as error:
+                if stages.options.strict:
+                    raise
+                yield _alone(error)
 
 
-def predict_volume(
-    model: AdaptedSam,
-    card: AdapterCard,
-    image: Volume,
-    *,
-    options: Options,
-    truth: np.ndarray | None = None,
-) -> tuple[Integer[np.ndarray, "x y z"], Float[np.ndarray, "k x y z"] | None]:
-    """Return class indices (uint8) on the image's own grid, and probabilities if asked for."""
-    slicing = slicing_of(image, card.plane)
-    slices = card.view.slices(image)
-    known = None if truth is None else slicing.cut(truth)
-    labels = np.empty((len(slices), *slices.shape[-2:]), dtype=np.uint8)
-    shares: list[np.ndarray] = []
-    start = 0
-    also = further_frames(model, card.size, tta=options.tta)
-    for logits in predict_slices(
-        model, slices, size=card.size, precision=options.precision, also=also, truth=known
-    ):
-        labels[start : start + len(logits)] = logits.argmax(dim=1).cpu().numpy()
-        if options.probabilities:
-            shares.append(logits.softmax(dim=1).cpu().numpy().astype(np.float16))
-        start += len(logits)
-    whole = slicing.stack(np.concatenate(shares)) if shares else None
-    return np.ascontiguousarray(slicing.stack(labels)), whole
+def _alone(error: InputError) -> InputError:
+    """Return the error without its traceback, which would keep the volume of its case in memory."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

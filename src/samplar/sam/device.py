@@ -32,6 +32,13 @@ def _here() -> list[str]:
     return names + ["mps"] * torch.backends.mps.is_available()
 
 
+def device_of(device: torch.device, n: int) -> torch.device:
+    """Return where the n-th of several processes computes: GPUs in turn, unless one was named."""
+    if device.type != "cuda" or device.index is not None:
+        return device
+    return torch.device("cuda", n % torch.cuda.device_count())
+
+
 def encoder_batch(device: torch.device) -> int:
     """Return how many images to give the encoder at once: one on a CPU, eight elsewhere.
 

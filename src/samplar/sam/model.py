@@ -15,6 +15,7 @@ from samplar.sam.guidance import Guidance
 from samplar.sam.pixels import UNIT, PixelRule, PixelScale
 from samplar.sam.prompt import PromptEncoder, Prompts
 from samplar.sam.tinyvit import TinyViT, TinyViTShape
+from samplar.sam.unfilled import Unfilled
 from samplar.sam.vit import ViT, ViTShape
 
 NO_PROMPT = Prompts()
@@ -130,5 +131,5 @@ class Sam(nn.Module):
 
 def empty_sam(shape: SamShape, pixels: PixelRule = UNIT) -> Sam:
     """Return a SAM whose tensors have names and shapes but no numbers and no memory."""
-    with torch.device("meta"):
+    with torch.device("meta"), Unfilled():
         return Sam(shape, pixels)

@@ -74,13 +74,14 @@ def load_sam(name_or_path: str | Path, *, device: str | torch.device = "cpu") ->
     """
     card = _named(name_or_path)
     if card is not None and card.in_memory:
-        template = empty_sam(card.shape).state_dict()
-        return _assemble(card, seeded_state(template, seed=TINY_SEED)).to(device)
+        sam = empty_sam(card.shape, card.pixels)
+        return _filled(sam, seeded_state(sam.state_dict(), seed=TINY_SEED)).to(device)
     path = _existing(name_or_path) if card is None else verified(card)
     state = _read(path)
     card = card or card_of(state, path)
-    check_state(state, empty_sam(card.shape).state_dict(), path=path)
-    return _assemble(card, state).to(device)
+    sam = empty_sam(card.shape, card.pixels)
+    check_state(state, sam.state_dict(), path=path)
+    return _filled(sam, state).to(device)
 
 
 def countable_sam(name_or_path: str | Path) -> Sam:
@@ -237,8 +238,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     return to_published(read_checkpoint(path), path=path)[0]
 
 
-def _assemble(card: WeightsCard, state: Mapping[str, Tensor]) -> Sam:
-    sam = empty_sam(card.shape, card.pixels)
+def _filled(sam: Sam, state: Mapping[str, Tensor]) -> Sam:
     # cloned: a tensor in a mapped file may lie anywhere, and alignment decides a product's last bit
     sam.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, assign=True)
     return sam.eval()

@@ -40,6 +40,12 @@ def learnt(adapted, phantoms, taught):
 
 
 @pytest.fixture
+def fields() -> dict[str, Any]:
+    """Return the fields of the card of a made-up adapter."""
+    return dict(FIELDS)
+
+
+@pytest.fixture
 def saved(learnt, tmp_path) -> tuple[Path, AdapterCard]:
     """Return an adapter folder inside a run folder, and its card."""
     folder = tmp_path / "run" / "adapter"

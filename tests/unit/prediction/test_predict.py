@@ -12,7 +12,9 @@ from samplar.errors import InputError
 from samplar.io.affine import Affine
 from samplar.io.case import Case
 from samplar.io.volume import Volume
-from samplar.prediction.predict import Options, predict_cases, predict_volume
+from samplar.prediction.predict import Options, outcome_of, predict_here
+from samplar.prediction.stages import Stages, truth_in
+from samplar.prediction.volume import predict_volume
 
 TURNS = list(itertools.permutations(range(3)))
 FLIPS = list(itertools.product((False, True), repeat=3))
@@ -140,14 +142,9 @@ def folders(tmp_path):
 
 def run_cases(model, card, cases, out, **options):
     told = []
-    outcome = predict_cases(
-        model,
-        card,
-        cases,
-        out,
-        options=Options(**options),
-        on_case=lambda done, name: told.append((done, name)),
-    )
+    stages = Stages(model, card, out, Options(**options), truth_in(None, "axial"))
+    results = predict_here(stages, cases, on_case=lambda done, name: told.append((done, name)))
+    outcome = outcome_of(cases, results)
     return outcome, told
 
 
@@ -184,12 +181,36 @@ def test_one_bad_case_does_not_stop_the_others(learnt, card, volume, folders):
         run_cases(learnt, card, cases, out, strict=True)
 
 
+def test_cases_one_after_the_other_give_the_same_bytes(learnt, card, volume, folders):
+    images, out = folders
+    cases = [stored(images, f"c{n}", volume((10, 9, 3), seed=n)) for n in range(5)]
+    alone = out / "alone"
+    alone.mkdir()
+    options = Options(probabilities=True, largest=True)
+    stages = Stages(learnt, card, alone, options, truth_in(None, "axial"))
+    expected = [stages.write(stages.compute(stages.read(case))) for case in cases]
+    outcome, _ = run_cases(learnt, card, cases, out, probabilities=True, largest=True)
+    assert [path.name for path in outcome.done] == [written.path.name for written in expected]
+    assert outcome.notes == [note for written in expected for note in written.notes]
+    files = [path.relative_to(alone) for path in alone.rglob("*.nii.gz")]
+    assert len(files) == 10
+    assert all((out / name).read_bytes() == (alone / name).read_bytes() for name in files)
+
+
+def test_a_failure_keeps_no_volume_in_memory(learnt, card, volume, folders):
+    images, out = folders
+    case = stored(images, "bob", volume((8, 8, 2)), damage=True)
+    outcome, _ = run_cases(learnt, card, [case, case], out)
+    for _, error in outcome.failed:
+        assert (error.__traceback__, error.__cause__, error.__context__) == (None, None, None)
+
+
 def test_only_the_largest_part_may_be_kept(learnt, card, volume, folders, monkeypatch):
     images, out = folders
     scattered = np.zeros((8, 8, 2), dtype=np.uint8)
     scattered[0, 0, 0] = scattered[4:6, 4:6, 0] = 1
     monkeypatch.setattr(
-        "samplar.prediction.predict.predict_volume", lambda *_, **__: (scattered, None)
+        "samplar.prediction.stages.predict_volume", lambda *_, **__: (scattered, None)
     )
     case = stored(images, "ann", volume((8, 8, 2)))
     outcome, _ = run_cases(learnt, card, [case], out, largest=True)

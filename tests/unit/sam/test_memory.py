@@ -3,7 +3,7 @@ from __future__ import annotations
 import ctypes
 import platform
 
-from samplar.cli.memory import LARGEST, M_MMAP_THRESHOLD, keep_freed_memory
+from samplar.sam.memory import LARGEST, M_MMAP_THRESHOLD, keep_freed_memory
 
 
 class Libc:
