@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from samplar.errors import UsageError
 from samplar.sam.decoder import MaskDecoder
-from samplar.sam.device import encoder_batch
 from samplar.sam.guidance import Guidance
 from samplar.sam.pixels import UNIT, PixelRule, PixelScale
 from samplar.sam.prompt import PromptEncoder, Prompts
@@ -78,15 +77,8 @@ class Sam(nn.Module):
         return [*scale, *encoder]
 
     def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d i j"]:
-        """Return the image embedding.
-
-        Where no gradient is wanted, a few images at a time: a batch that fits no cache is slower.
-        """
-        if torch.is_grad_enabled():
-            return self._encode(images)
-        return torch.cat([self._encode(some) for some in images.split(encoder_batch(self.device))])
-
-    def _encode(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d i j"]:
+        """Return the image embedding."""
+        x = images
         for _, step in self.steps():
             x = step(x)
         return x
