@@ -33,10 +33,11 @@ _SPAWN = multiprocessing.get_context("spawn")  # a fork would share torch's thre
 
 @dataclass
 class Worker:
-    """A process, our end of its pipe, where its cases come from, and those it holds."""
+    """A process, our end of its pipe, its place, where its cases come from, and those it holds."""
 
     process: SpawnProcess
     pipe: Connection
+    place: int
     source: deque[int]
     held: list[int] = field(default_factory=list)
     sent_off: bool = False
@@ -63,7 +64,6 @@ class Workers:
         self.waiting = deque(_largest_first(job.cases))
         self.suspects: deque[int] = deque()
         self.live: list[Worker] = []
-        self.started = 0
         self.results: dict[int, Result] = {}
         self.notes: list[str] = []
 
@@ -92,15 +92,16 @@ class Workers:
 
     def _start(self, source: deque[int]) -> Worker:
         ours, theirs = _SPAWN.Pipe()
-        device = device_of(self.device, self.started)
+        taken = {worker.place for worker in self.live}
+        place = next(n for n in range(self.count) if n not in taken)
+        device = device_of(self.device, place)
         process = _SPAWN.Process(
             target=work, args=(theirs, self.job, device, self.threads), daemon=True
         )
         with _interrupts_kept_back():
             process.start()
         theirs.close()  # so that the pipe ends when the process does
-        self.started += 1
-        return Worker(process, ours, source)
+        return Worker(process, ours, place, source)
 
     def _hear(self, worker: Worker) -> None:
         try:
@@ -137,7 +138,7 @@ class Workers:
         worker.pipe.close()
         worker.process.join(PATIENCE)
         how = _how(worker.process.exitcode)
-        if len(worker.held) == 1:
+        if worker.held and worker.source is not self.waiting:  # for the second time, and alone
             self._enter(worker.held[0], _too_much(self.job.cases[worker.held[0]], how))
         elif worker.held:
             names = ", ".join(self.job.cases[n].id for n in worker.held)

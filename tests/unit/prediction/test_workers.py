@@ -141,6 +141,12 @@ def test_a_process_that_dies_once_costs_no_case(job, tmp_path):
     assert "c2" in notes[0]
 
 
+def test_a_case_that_was_held_alone_is_begun_again_too(job, tmp_path):
+    outcome, _, notes = run(job("w", method_config={"once": str(tmp_path / "mark")}))
+    assert described(outcome)[:2] == (["c0.nii.gz"], [])
+    assert len(notes) == 1
+
+
 def test_when_no_process_gets_to_a_case_it_is_said(job):
     with pytest.raises(ResourceError) as caught:
         run(job("gg", method_config={"at_start": True}))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from samplar.errors import UsageError
-from samplar.sam.device import chosen_device, encoder_batch
+from samplar.sam.device import chosen_device, device_of, encoder_batch
 
 
 @pytest.fixture
@@ -33,6 +33,14 @@ def test_auto_takes_the_graphics_card(monkeypatch):
     assert chosen_device("cpu") == torch.device("cpu")
     with pytest.raises(UsageError, match="auto, cpu, cuda, cuda:0, cuda:1"):
         chosen_device("cuda:2")
+
+
+def test_several_processes_take_the_graphics_cards_in_turn_unless_one_was_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    taken = [device_of(torch.device("cuda"), n) for n in range(3)]
+    assert [device.index for device in taken] == [0, 1, 0]
+    assert device_of(torch.device("cuda", 1), 0) == torch.device("cuda", 1)
+    assert device_of(torch.device("cpu"), 1) == torch.device("cpu")
 
 
 def test_a_cpu_takes_one_image_at_a_time():
