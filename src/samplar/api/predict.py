@@ -14,6 +14,7 @@ from samplar.io.atomic import ensure_writable
 from samplar.io.dataset import Case, Dataset, find_images, read_dataset
 from samplar.io.layouts.detect import is_dataset
 from samplar.io.splits import Subset
+from samplar.methods.adapted import Keeper
 from samplar.methods.contract import is_oracle
 from samplar.prediction.adapter import AdapterCard, load_adapter, read_card
 from samplar.prediction.launch import Launch
@@ -88,6 +89,7 @@ def predict(
     device: str = "auto",
     workers: int = 1,
     launch: Launch | None = None,
+    keeper: Keeper | None = None,
     on_case: Callable[[int, str], None],
 ) -> Predicted:
     """Predict every case with the adapter in `folder` and write label files into `out`.
@@ -100,6 +102,7 @@ def predict(
         device: where to compute; with `cuda` and several GPUs each worker has its own.
         workers: how many processes share the cases, and the threads of this one among them.
         launch: which of several processes this is, as `launched` says; each takes its share.
+        keeper: keeps what the frozen part of the encoder makes of slices; for one process only.
         on_case: told how many cases are done, and which comes next where that is known.
 
     Raises:
@@ -120,7 +123,9 @@ def predict(
         results = team.run()
         notes += team.notes
     else:
-        stages = job.stages(load_adapter(folder, device=where))
+        model = load_adapter(folder, device=where)
+        model.keeper = keeper
+        stages = job.stages(model)
         results = predict_here(stages, job.cases, on_case=on_case)
     outcome = outcome_of(job.cases, results)
     outcome.notes[:0] = notes

@@ -60,8 +60,11 @@ def bench(
     Every method on every data set, for every k, draw and seed. A finished cell is never computed
     again: stop it when you like, and give the same command again to go on.
     """
-    from samplar.api.bench.run import prepare
+    from samplar.api.bench.run import prepare, read_bench
 
+    with screen.progress() as progress:
+        for name in read_bench(config).base_weights:
+            weights_ready(screen, progress, name)
     prepared = prepare(config, out)
     lines = _plan_lines(prepared, max(1, workers))
     if dry_run:
@@ -83,8 +86,6 @@ def _run(screen: Screen, prepared: Prepared, workers: int, keep: bool) -> Ran:
 
     total, done = len(prepared.to_do), [0.0, 0.0]
     with no_empty_folder(prepared.results.path), screen.progress() as progress:
-        for name in sorted({cell.config.weights for cell in prepared.to_do}):
-            weights_ready(screen, progress, name)
 
         def on_cell(cell: Planned, made: Cell) -> None:
             done[0] += 1

@@ -90,6 +90,12 @@ class BenchConfig(Strict):
     """The method that others are compared with; none: the first."""
     device: str = "auto"
 
+    @property
+    def base_weights(self) -> list[str]:
+        """The names of all base weights that it needs."""
+        own = (method.weights for method in self.methods)
+        return sorted({self.weights, *(name for name in own if name is not None)})
+
     def counts(self, data: BenchSet) -> tuple[K, ...]:
         """Return the numbers of exemplars for a data set."""
         return self.k if data.k is None else data.k

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 import numpy as np
+from jaxtyping import Float64
 
 from samplar.config.bench import FULL
 from samplar.evaluation.cell import Cell, Key
@@ -143,7 +144,9 @@ class Board:
 
 def score_arrays(
     first: Sequence[Cell], second: Sequence[Cell], draws: Sequence[int]
-) -> tuple[ScoreArray, ScoreArray]:
+) -> tuple[
+    Float64[np.ndarray, "draws s subjects classes"], Float64[np.ndarray, "draws t subjects classes"]
+]:
     """Put the DSC of two methods into arrays whose draws, subjects and classes agree."""
     both = [cell.evaluation for cell in (*first, *second) if cell.evaluation is not None]
     subjects = sorted({subject for evaluation in both for subject in evaluation.per_subject})

@@ -62,7 +62,9 @@ class Cost(Strict):
     """What a cell took; None is not applicable. Seconds of wall time, on a machine as stated.
 
     `synthesis` is making the training images and running the frozen part of the encoder on them,
-    `total` all from start to end, with reading, choosing the precision and scoring.
+    `total` all from start to end, with reading, choosing the precision and scoring. So many scored
+    slices as `encoded_before` had passed the frozen encoder in an earlier cell, which makes
+    `prediction` and `total` shorter than they would be alone.
     """
 
     synthesis: float | None = None
@@ -73,6 +75,7 @@ class Cost(Strict):
     peak_memory_bytes: int
     adapter_bytes: int
     trainable_parameters: int
+    encoded_before: int = 0
 
 
 class Machine(Strict):

@@ -16,8 +16,6 @@ SEED = 0
 ScoreArray = Float64[np.ndarray, "draws seeds subjects classes"]
 """A subject's score for a class, NaN where it does not count or was not computed."""
 
-Weights = Float64[np.ndarray, "samples units"]
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -71,7 +69,9 @@ def paired_difference(
 
 
 def mean_score(
-    scores: ScoreArray, by_subject: Weights, by_draw: Weights
+    scores: ScoreArray,
+    by_subject: Float64[np.ndarray, "samples subjects"],
+    by_draw: Float64[np.ndarray, "samples draws"],
 ) -> Float64[np.ndarray, " samples"]:
     """Return the mean under each row of weights, as the tables have it.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 import torch
@@ -20,6 +20,9 @@ from samplar.sam.sites import first_trained_step
 
 MARK = "_samplar_method"
 """Attribute of a SAM that has a method on it: the method's name."""
+
+Keeper = Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]
+"""Returns what a function makes of images, computed now or kept from before."""
 
 
 class AdaptedSam(nn.Module):
@@ -41,6 +44,7 @@ class AdaptedSam(nn.Module):
         self.config = config
         self.classes = classes
         self.memory: dict[str, Tensor] = {}
+        self.keeper: Keeper | None = None
         self._original = self._attach()
         self._steps = sam.steps()
         self.prefix_steps = first_trained_step(sam)
@@ -80,6 +84,9 @@ class AdaptedSam(nn.Module):
     @torch.no_grad()
     def prefix(self, images: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b c i j"]:
         """Run the encoder up to the first step that trains: it depends on the image alone."""
+        return self._frozen(images) if self.keeper is None else self.keeper(images, self._frozen)
+
+    def _frozen(self, images: Tensor) -> Tensor:
         x = images
         for _, step in self._steps[: self.prefix_steps]:
             x = step(x)

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
-import yaml
 from command import samplar
 from phantom_sets import nifti, split_of
 
@@ -52,7 +52,7 @@ def config(tmp_path):
             "strategy": "random",
             "device": "cpu",
         }
-        path.write_text(yaml.safe_dump(values))
+        path.write_text(json.dumps(values))
         return str(path)
 
     return write
@@ -92,7 +92,11 @@ def test_an_interrupt_says_how_to_go_on(config, tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDERS_VARIABLE, str(tmp_path / "methods"))
     out = tmp_path / "results"
     path = config("stopping", k=[1])
-    ran = samplar("bench", path, "-o", out, "--workers", 0)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        ran = samplar("bench", path, "-o", out, "--workers", 0)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert ran.status == 130
     assert f"Finished cells are kept. To go on: samplar bench {path} -o {out}" in ran.err
     assert list((out / "work").iterdir()) == []

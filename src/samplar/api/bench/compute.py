@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import time
 import traceback
@@ -25,9 +26,11 @@ from samplar.evaluation.result import Evaluation
 from samplar.io.atomic import write_bytes
 from samplar.io.dataset import Dataset
 from samplar.prediction.adapter import AdapterCard, read_card
+from samplar.prediction.kept import KeptPrefixes
 from samplar.prediction.predict import Options
 from samplar.report.data import SlicePicture
 from samplar.report.figures import overview_png
+from samplar.sam.device import chosen_device
 from samplar.training.fit import Told
 
 LONGEST = 160
@@ -76,16 +79,20 @@ def _computed(task: Task, work: Path, note: Callable[[str], None]) -> Cell:
     told = Told(stage=clock.stage, step=clock.step, note=note)
     fitted = fit(config, work / "run", told=told, report=False)
     inputs = find_inputs([config.dataset], split=task.split, subset="test")
+    card, keeper = read_card(work / "run"), None
+    if chosen_device(config.device).type == "cpu":  # elsewhere encoding is quicker than reading
+        keeper = KeptPrefixes(task.results.area("work/prefixes"), frozen=_frozen(task, card))
     predicted = predict(
         work / "run",
         inputs,
         work / "predictions",
         options=Options(strict=True),
         device=config.device,
+        keeper=keeper,
         on_case=_nobody,
     )
     scoring = time.monotonic()
-    card, dataset = read_card(work / "run"), _labelled(inputs.dataset)
+    dataset = _labelled(inputs.dataset)
     evaluation = _scored(task, work / "predictions", dataset, card)
     overlay = _overlay(task, work / "predictions", dataset, card)
     end = time.monotonic()
@@ -97,6 +104,7 @@ def _computed(task: Task, work: Path, note: Callable[[str], None]) -> Cell:
         peak_memory_bytes=peak_memory(),
         adapter_bytes=fitted.cost["adapter_bytes"],
         trainable_parameters=fitted.cost["trainable_parameters"],
+        encoded_before=0 if keeper is None else keeper.found,
     )
     return _cell(task.cell).model_copy(
         update={
@@ -111,6 +119,15 @@ def _computed(task: Task, work: Path, note: Callable[[str], None]) -> Cell:
             "overlay": overlay,
         }
     )
+
+
+def _frozen(task: Task, card: AdapterCard) -> str:
+    """Return a digest of all that decides what the frozen encoder makes of an image.
+
+    Which exemplars there were does not; the seed may, where a method adds frozen random parts.
+    """
+    parts = [task.cell.settings["weights"], card.method, card.method_config, card.seed]
+    return hashlib.sha256(json.dumps([*parts, card.precision]).encode()).hexdigest()
 
 
 def _cell(planned: Planned) -> Cell:

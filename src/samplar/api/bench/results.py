@@ -103,6 +103,7 @@ class Results:
             shutil.rmtree(self.path / "work", ignore_errors=True)
             yield
         finally:
+            shutil.rmtree(self.path / "work" / "prefixes", ignore_errors=True)
             lock.release()
 
 

@@ -93,8 +93,10 @@ def _dataset(data: BenchData, name: str) -> Html:
 
 COST = element(
     "p.label",
-    "Means of wall time, largest peak memory. Other work on the machine counts; each cell says "
-    "what machine and how many threads and processes there were.",
+    "Means of wall time, largest peak memory. Slices that pass the same frozen encoder in several "
+    "cells are encoded once: prediction is that of cells that encoded all of theirs. Other work "
+    "on the machine counts; each cell says what machine and how many threads and processes there "
+    "were.",
 )
 
 

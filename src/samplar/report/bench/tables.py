@@ -7,6 +7,7 @@ from statistics import fmean
 
 from samplar.config.bench import FULL
 from samplar.evaluation.board import Board, Column, Spread
+from samplar.evaluation.cell import Cost
 from samplar.evaluation.scores import Metric
 from samplar.report.bench.data import BenchData
 from samplar.report.facts import duration, size
@@ -140,26 +141,35 @@ def rank_table(data: BenchData) -> Table | None:
 
 
 def cost_table(data: BenchData, dataset: str) -> Table:
-    """List what a cell took, on the average."""
+    """List what a cell took, on the average.
+
+    Prediction is that of cells that found no slice encoded by another cell.
+    """
     board = data.board
     rows = []
     for method in _on(board, dataset):
         for k in board.columns(dataset):
             costs = [c.cost for c in board.done(dataset, method, k) if c.cost is not None]
-            if not costs:
-                continue
-            seconds = [
-                duration(_average([getattr(cost, stage) for cost in costs])) or UNDEFINED
-                for stage in ("synthesis", "training", "prediction", "total")
-            ]
-            peak = size(max(cost.peak_memory_bytes for cost in costs)) or UNDEFINED
-            adapter = size(costs[0].adapter_bytes) or UNDEFINED
-            numbers = f"{costs[0].trainable_parameters:,}"
-            texts = [data.shown(method), column_name(k), *seconds, peak, numbers, adapter]
-            rows.append(tuple(map(Cell, texts)))
+            if costs:
+                texts = [data.shown(method), column_name(k), *_cost(costs)]
+                rows.append(tuple(map(Cell, texts)))
     heads = ("Method", "Exemplars", "Synthesis + encoder", "Training", "Prediction", "Whole cell")
     more = ("Peak memory", "Trained numbers", "Adapter")
     return Table((*heads, *more), tuple(rows), numbers_from=2)
+
+
+def _cost(costs: Sequence[Cost]) -> list[str]:
+    alone = [cost.prediction for cost in costs if not cost.encoded_before]
+    times = (
+        [cost.synthesis for cost in costs],
+        [cost.training for cost in costs],
+        alone,
+        [cost.total for cost in costs],
+    )
+    peak = size(max(cost.peak_memory_bytes for cost in costs)) or UNDEFINED
+    adapter = size(costs[0].adapter_bytes) or UNDEFINED
+    seconds = [duration(_average(values)) or UNDEFINED for values in times]
+    return [*seconds, peak, f"{costs[0].trainable_parameters:,}", adapter]
 
 
 def _head(data: BenchData, dataset: str, k: Column) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,13 @@ from samplar.training.fit import Told
 
 SHORT = {"training": {"iterations": 2, "pool": 4, "batch": 2, "precision": "fp32"}}
 QUIET = Told(stage=lambda name, count: None, step=lambda done, loss=None: None, note=lambda _: None)
+
+
+class Plain(yaml.SafeDumper):
+    """Writes what is there twice twice: a configuration may hold no aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 @dataclass
@@ -38,7 +46,17 @@ class Bench:
             "weights": "tiny",
             "device": "cpu",
         }
-        self.config.write_text(yaml.safe_dump({**plain, **values}))
+        self.config.write_text(yaml.dump({**plain, **values}, Dumper=Plain))
+
+    def change(self, **values: Any) -> None:
+        self.write(**{**yaml.safe_load(self.config.read_text()), **values})
+
+    def file_of(self, method: str, k: int | str, draw: int = 0) -> Path:
+        """Return the file of a cell."""
+        wanted = (method, k, draw)
+        keys = {name: cell.key for name, cell in self.cells().items()}
+        (name,) = [n for n, key in keys.items() if (key.method, key.k, key.draw) == wanted]
+        return self.results.cells / f"{name}.json"
 
     def prepare(self) -> Prepared:
         return prepare(self.config, self.results.path)
@@ -93,3 +111,11 @@ def ran(tmp_path_factory) -> Bench:
     )
     made.run()
     return made
+
+
+@pytest.fixture
+def copied(ran, tmp_path) -> Bench:
+    """Return a copy of the finished benchmark, to be changed."""
+    folder = tmp_path / "copy"
+    shutil.copytree(ran.config.parent, folder)
+    return Bench(folder / "bench.yaml", Results(folder / "results"))

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import json
 import re
 from html.parser import HTMLParser
 
 import pytest
+import yaml
 
 from samplar.api.bench.page import bench_data, bench_markdown, write_bench_report
 from samplar.api.bench.results import Results
@@ -46,15 +46,24 @@ def test_markdown_has_a_table_for_each_data_set(ran):
     assert len([line for line in lines if line.startswith("| ")]) == 2 + 4
 
 
-def test_cells_of_earlier_settings_are_not_mixed_in(bench):
-    bench.write(k=[1])
-    bench.run()
-    values = json.loads(json.dumps({"k": [1], "seeds": [5]}))
-    bench.write(**values)
-    bench.run()
-    data = bench_data(bench.results)
+def test_cells_of_earlier_settings_are_not_mixed_in(copied):
+    copied.change(seeds=[5])
+    copied.prepare().write_plan()
+    data = bench_data(copied.results)
     assert {entry.key.seed for entry in data.board.entries} == {5}
-    assert any("3 cells of earlier settings" in note for note in data.notes)
+    assert data.board.cells == []
+    assert any("13 cells of earlier settings" in note for note in data.notes)
+
+
+def test_a_new_name_in_the_table_is_that_of_the_finished_cells(copied):
+    methods = yaml.safe_load(copied.config.read_text())["methods"]
+    methods[1]["name"] = "the nearest"
+    copied.change(methods=methods)
+    copied.prepare().write_plan()
+    data = bench_data(copied.results)
+    assert "the nearest" in data.board.methods
+    assert "copy" not in data.board.methods
+    assert data.board.spread("balls", "the nearest", 1).count == 2
 
 
 def test_a_folder_without_a_plan_is_refused(tmp_path):

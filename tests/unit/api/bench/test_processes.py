@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 
 import pytest
 
@@ -40,8 +41,6 @@ def attach(sam, config, classes):
 def test_a_cell_that_kills_its_process_or_has_a_bug_is_recorded_and_the_others_go_on(
     bench, monkeypatch, capfd
 ):
-    import os
-
     folder = bench.config.parent / "methods"
     folder.mkdir()
     (folder / "mortal.py").write_text(MORTAL)
@@ -76,12 +75,13 @@ def test_a_cell_that_kills_its_process_or_has_a_bug_is_recorded_and_the_others_g
     assert well.machine.workers == 2
 
 
-def test_an_interrupt_ends_the_processes_and_keeps_the_cells(bench):
+def test_an_interrupt_ends_the_processes_and_keeps_the_cells(copied):
     def stop(cell, made):
         raise KeyboardInterrupt
 
+    for k in (1, 2):
+        copied.file_of("copy", k).unlink()
     with pytest.raises(KeyboardInterrupt):
-        bench.run(workers=1, on_cell=stop)
-    assert len(bench.cells()) == 1
+        copied.run(workers=1, on_cell=stop)
     assert multiprocessing.active_children() == []
-    assert len(bench.prepare().to_do) == 5
+    assert [cell.key.k for cell in copied.prepare().to_do] == [2]

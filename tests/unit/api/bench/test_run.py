@@ -7,9 +7,14 @@ import json
 import pytest
 import yaml
 
+from samplar.api.bench.choice import Choice
 from samplar.api.bench.estimate import Estimate
+from samplar.api.bench.results import Results
 from samplar.errors import InputError, ResourceError, UsageError
 from samplar.exemplars.manifest import read_manifest
+from samplar.training.fit import Told
+
+QUIET = Told(stage=lambda name, count: None, step=lambda done, loss=None: None, note=lambda _: None)
 
 
 def keys(cells):
@@ -77,6 +82,18 @@ def test_methods_without_training_have_no_training_time(ran):
         assert cell.trivial == (cell.method in {"copy-nearest", "linear-probe"})
 
 
+def test_scored_slices_are_encoded_once_for_all_cells_of_a_method(ran):
+    found = {}
+    for cell in ran.cells().values():
+        found.setdefault(cell.key.method, []).append(cell.cost.encoded_before)
+    assert {method: sorted(counts) for method, counts in found.items()} == {
+        "decoder-only": [0, 6, 6, 6],
+        "copy": [0, 6, 6, 6],
+        "linear-probe": [0, 6, 6, 6],
+        "zero-shot": [0],
+    }
+
+
 def test_only_small_pictures_stay_and_only_of_the_first_draw(ran):
     found = {path.name for path in ran.results.path.iterdir() if path.is_dir()}
     assert found == {"cells", "exemplars", "splits", "overlays", "plans", "work"}
@@ -100,94 +117,93 @@ def test_a_finished_benchmark_has_nothing_to_do(ran):
     assert len(prepared.done) == len(prepared.cells) == 13
 
 
-def test_a_changed_setting_is_a_new_cell_and_a_new_name_is_not(ran):
-    before = ran.config.read_text()
-    try:
-        values = yaml.safe_load(before)
-        values["methods"][1]["name"] = "copied"
-        values["methods"][0]["settings"]["training"]["lr"] = 0.01
-        ran.config.write_text(yaml.safe_dump(values))
-        changed = {cell.key.method for cell in ran.prepare().to_do}
-    finally:
-        ran.config.write_text(before)
-    assert changed == {"decoder-only"}
+def test_a_changed_setting_is_a_new_cell_and_a_new_name_is_not(copied):
+    methods = yaml.safe_load(copied.config.read_text())["methods"]
+    methods[1]["name"] = "copied"
+    methods[0]["settings"]["training"]["lr"] = 0.01
+    copied.change(methods=methods)
+    assert {cell.key.method for cell in copied.prepare().to_do} == {"decoder-only"}
 
 
-def test_what_is_missing_is_computed_and_nothing_else(bench):
-    bench.run()
-    before = {path: path.stat().st_mtime_ns for path in bench.results.cells.iterdir()}
-    gone = next(path for path in before if "copy-nearest--k2" in path.name)
+def test_what_is_missing_is_computed_and_nothing_else(copied):
+    gone = copied.file_of("copy", 2)
     gone.unlink()
+    before = {path: path.stat().st_mtime_ns for path in copied.results.cells.iterdir()}
     seen = []
-    again = bench.run(on_cell=lambda cell, made: seen.append(cell.name))
+    again = copied.run(on_cell=lambda cell, made: seen.append(cell.name))
     assert again.computed == seen == [gone.stem]
-    kept = {path: path.stat().st_mtime_ns for path in before if path != gone}
-    assert kept == {path: before[path] for path in kept}
-    digests = [row["digest"] for row in bench.scorings()]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    digests = [row["digest"] for row in copied.scorings()]
     assert max(map(digests.count, digests)) == 2  # the log does not forget the first time
 
 
-def test_a_stop_in_the_middle_keeps_what_is_finished(bench):
+def test_a_stop_in_the_middle_keeps_what_is_finished(copied):
     class StopError(Exception):
         pass
 
     def stop(cell, made):
         raise StopError
 
+    for k in (1, 2):
+        copied.file_of("linear-probe", k).unlink()
     with pytest.raises(StopError):
-        bench.run(on_cell=stop)
-    (first,) = bench.cells()
-    prepared = bench.prepare()
-    assert [cell.name for cell in prepared.cells if cell.digest in prepared.done] == [first]
-    assert len(prepared.to_do) == 5
+        copied.run(on_cell=stop)
+    assert [cell.key.k for cell in copied.prepare().to_do] == [2]
 
 
-def test_a_cell_that_fails_is_recorded_the_others_go_on_and_it_is_tried_again(bench):
-    bench.write(k=[1, 99])
-    ran = bench.run()
-    assert len(ran.computed) == len(ran.failed) == 3
+def test_a_cell_that_fails_is_recorded_and_tried_again(copied):
+    copied.change(k=[1, 99], draws=[0])
+    ran = copied.run()
+    assert ran.computed == []
+    assert len(ran.failed) == 3
     assert all("99 exemplars asked" in line for line in ran.failed.values())
-    cells = bench.cells()
-    codes = {cells[name].failure.code for name in ran.failed}
-    assert codes == {"exemplars.too_few"}
-    assert {cell.key.k for cell in bench.prepare().to_do} == {99}
+    assert {copied.cells()[name].failure.code for name in ran.failed} == {"exemplars.too_few"}
+    assert {cell.key.k for cell in copied.prepare().to_do} == {99}
 
 
-def test_exemplars_that_changed_since_they_were_chosen_fail(bench):
-    bench.write(k=[1])
-    bench.run()
-    for path in bench.results.cells.iterdir():
-        path.unlink()
-    (listing,) = (bench.results.path / "exemplars").iterdir()
+def test_exemplars_that_changed_since_they_were_chosen_fail(copied):
+    copied.file_of("copy", 2).unlink()
+    (listing,) = (copied.results.path / "exemplars").glob("*--k2-*")
     digest = read_manifest(listing).exemplars[0].digest
     listing.write_text(listing.read_text().replace(digest, "0" * 64))
-    ran = bench.run()
-    assert all("[exemplars.changed]" in line for line in ran.failed.values())
+    (line,) = copied.run().failed.values()
+    assert "[exemplars.changed]" in line
 
 
-def test_on_the_pool_a_part_is_held_back_and_no_test_subject_is_read(bench):
+def test_on_the_pool_a_part_is_held_back_and_no_test_subject_is_scored(bench):
+    trivial = {"method": "copy-nearest", "preset": "fast", "size": 32}
     bench.write(
-        datasets=[{"path": "set"}], score="pool", folds=3, draws=[0, 1], k=[1], strategy="diverse"
+        datasets=[{"path": "set"}],
+        methods=[trivial],
+        score="pool",
+        draws=[0, 1],
+        draws_at={1: 1},
+        k=[1, "full"],
+        strategy="diverse",
     )
-    ran = bench.run()
-    assert len(ran.computed) == 6
-    held = {}
+    prepared = bench.prepare()
+    sides = prepared.cells[0].place.sides
+    assert all(len(side.scored) == 1 and len(side.pool) == 2 for side in sides.values())
+    assert not set(sides[0].scored) & set(sides[1].scored)
+    for cell in prepared.cells:  # those of the full set are computed elsewhere
+        if cell.k == "full":
+            prepared.done[cell.digest] = cell.name
+    assert len(bench.run_prepared(prepared).computed) == 2
     for cell in bench.cells().values():
-        learned = {e.subject for e in cell.exemplars}
-        held.setdefault(cell.key.draw, set()).update(cell.evaluation.per_subject)
-        assert not learned & set(cell.evaluation.per_subject)
-    assert all(len(subjects) == 1 for subjects in held.values())
-    assert held[0] != held[1]
+        assert {e.subject for e in cell.exemplars} <= set(sides[0].pool)
+        assert set(cell.evaluation.per_subject) == set(sides[0].scored)
     assert bench.scorings() == []
 
 
 def test_the_full_set_can_be_capped(bench):
     bench.write(k=["full"], full_slices=5, draws=[0, 1])
-    prepared = bench.prepare()
-    assert {cell.key.draw for cell in prepared.cells} == {0, 1}
-    bench.run()
-    counts = {len(cell.exemplars) for cell in bench.cells().values()}
-    assert counts == {5}
+    cells = {cell.key.draw: cell for cell in bench.prepare().cells}
+    choice = Choice(bench.prepare().bench, bench.results, QUIET)
+    first, second = (read_manifest(choice.file_for(cells[draw])).picks for draw in (0, 1))
+    assert len(first) == len(second) == 5
+    assert first != second
+    again = Choice(bench.prepare().bench, Results(bench.config.parent / "other"), QUIET)
+    assert read_manifest(again.file_for(cells[0])).picks == first
 
 
 def test_two_benches_do_not_share_a_folder_at_once(bench):

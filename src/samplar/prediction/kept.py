@@ -1,0 +1,50 @@
+"""What the frozen part of the encoder made of each slice, kept on disk for models that share it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from samplar.io.atomic import write_bytes
+
+LARGEST = 1 << 20
+"""Bytes of one slice above which nothing is kept: reading it back would save little time."""
+
+
+class KeptPrefixes:
+    """A folder of prefixes, by the digest of the image and of all else that they depend on.
+
+    The bytes that come back are those that were computed. Several processes may use one folder.
+
+    Args:
+        folder: existing; whoever made it removes it.
+        frozen: a digest of base weights, method, settings, seed and precision.
+    """
+
+    def __init__(self, folder: Path, *, frozen: str) -> None:
+        self.folder = folder
+        self.frozen = frozen
+        self.found = 0
+        """Slices that were found here."""
+
+    def __call__(self, images: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return `compute(images)`, computed now or before."""
+        path = self.folder / f"{self._digest(images)}.safetensors"
+        if path.is_file():
+            self.found += len(images)
+            return load(path.read_bytes())["prefix"].to(images.device)
+        made = compute(images)
+        if made.nbytes <= LARGEST * len(images):
+            write_bytes(path, save({"prefix": made.detach().cpu().contiguous()}))
+        return made
+
+    def _digest(self, images: Tensor) -> str:
+        threads = torch.get_num_threads()  # which may decide the last bit
+        hashed = hashlib.sha256(f"{self.frozen} {threads} {tuple(images.shape)}".encode())
+        hashed.update(images.detach().cpu().contiguous().numpy().tobytes())
+        return hashed.hexdigest()
