@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from samplar.methods.adapted import AdaptedSam
     from samplar.sam.model import Sam
 
+SMALL: dict[str, dict[str, Any]] = {"unet": {"width": 4, "levels": 3}}
+"""Settings that make a method quick, where its defaults do not."""
+
 IN_MEMORY = [name for name, card in WEIGHTS.items() if card.bundle is None]
 
 
@@ -44,7 +47,8 @@ def adapted(base: str) -> Callable[..., AdaptedSam]:
             config = {"steps": 20, **config}
         sam = load_sam(base)
         torch.manual_seed(seed)
-        return AdaptedSam(sam, method, build(method.config, config), classes)
+        settings = build(method.config, {**SMALL.get(name, {}), **config})
+        return AdaptedSam(sam, method, settings, classes)
 
     return make
 

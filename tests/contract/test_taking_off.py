@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from samplar.config.base import build
 from samplar.errors import UsageError
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.contract import Batch
@@ -14,11 +15,12 @@ from samplar.sam.model import Sam
 from samplar.sam.seeded import digest_of
 
 CARDS = cards()
+PLAIN = [name for name, card in CARDS.items() if card.plugs_in != "instead of SAM"]
 
 
-def put(sam, name, classes=2):
+def put(sam, name, **config):
     method = load_method(name)
-    return AdaptedSam(sam, method, method.config(), classes)
+    return AdaptedSam(sam, method, build(method.config, config), 2)
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -49,16 +51,23 @@ def test_detaching_restores_sam_bit_for_bit(name, adapted, phantoms, taught, tin
 
 @pytest.mark.parametrize("name", CARDS)
 def test_a_detached_sam_takes_any_method_as_a_new_one_does(name, adapted, phantoms, taught):
-    samples = phantoms()
+    samples, config = phantoms(), adapted(name).config.model_dump()
     worn = taught(adapted("samed"), samples, lr=1e-2).detach()
     states = []
     for sam in (worn, adapted("zero-shot").detach()):
         torch.manual_seed(0)
-        states.append(digest_of(taught(put(sam, name), samples).adapter_state()))
+        states.append(digest_of(taught(put(sam, name, **config), samples).adapter_state()))
     assert states[0] == states[1]
 
 
-@pytest.mark.parametrize("name", CARDS)
+@pytest.mark.parametrize("name", sorted(set(CARDS) - set(PLAIN)))
+def test_what_stands_instead_of_sam_cannot_be_merged_into_it(name, adapted):
+    with pytest.raises(UsageError, match=f"{name} changes what SAM is made of") as caught:
+        adapted(name).merge()
+    assert caught.value.code == "methods.merge"
+
+
+@pytest.mark.parametrize("name", PLAIN)
 @torch.no_grad()
 def test_a_merged_sam_is_plain_and_computes_the_same(name, adapted, phantoms, taught):
     samples, others = phantoms(), phantoms(seed=1)

@@ -9,18 +9,21 @@ from typing import Any
 
 import torch
 
-from samplar.api.manifest import resources, versions
+from samplar.api.manifest import numbers_by_rate, resources, versions
 from samplar.api.report import write_report
 from samplar.config.base import build
 from samplar.config.fit import FitConfig
 from samplar.exemplars.manifest import write_manifest
 from samplar.io.dataset import read_dataset
 from samplar.methods.adapted import AdaptedSam
+from samplar.methods.contract import Method
 from samplar.methods.registry import load_method
 from samplar.prediction.adapter import TENSORS, describe, save_adapter
 from samplar.sam.device import chosen_device
+from samplar.sam.model import Sam
 from samplar.sam.precision import chosen_precision
 from samplar.sam.weights import find_card, load_sam
+from samplar.synthesis.samples import Samples
 from samplar.training.embed import embedder
 from samplar.training.estimate import Estimate, estimate_fit
 from samplar.training.fit import Told, adapt, pool_size
@@ -90,7 +93,7 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     if precision is None:
         precision = able
         if config.training.precision == "auto" and able == "bf16":
-            precision = _heard(probe_sam(sam, samples), told)
+            precision = _begun_in(sam, samples, method, told)
     torch.manual_seed(config.seed)  # of the first values of what a method adds
     model = AdaptedSam(sam, method, settings, len(dataset.labels))
     weights = find_card(config.weights)
@@ -118,10 +121,23 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     size = (run.adapter / TENSORS).stat().st_size
     cost = resources(model, seconds=end - start, adapter_bytes=size)
     run.write_manifest(
-        {"versions": versions(), "resources": cost, "run": digest, "precision": precision}
+        {
+            "versions": versions(),
+            "resources": cost,
+            "rates": numbers_by_rate(model),
+            "run": digest,
+            "precision": precision,
+        }
     )
     page = write_report(run, dataset)
     return Fitted(run, page, ready - start, end - ready, cost, estimate)
+
+
+def _begun_in(sam: Sam, samples: Samples, method: Method, told: Told) -> str:
+    if method.embeds:
+        return _heard(probe_sam(sam, samples), told)
+    told.note(f"precision: fp32; {method.card.name} does not use SAM, which bf16 is tried on")
+    return "fp32"
 
 
 def _heard(probe: Probe, told: Told) -> str:

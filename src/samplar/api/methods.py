@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from samplar.errors import UsageError
 from samplar.methods.registry import cards, load_method
 
 
@@ -12,7 +13,8 @@ def list_methods(*, weights: str | None = None, classes: int = 1) -> list[dict[s
 
     Args:
         weights: base weights on which to count what each method trains, known ones also without
-            their file; None leaves the count out and needs no torch.
+            their file; None leaves the count out and needs no torch. A method whose extra is not
+            installed has no count.
         classes: number of foreground classes to count for.
 
     Raises:
@@ -44,6 +46,11 @@ def _trainable(weights: str, classes: int) -> dict[str, int]:
     counts = {}
     for name in cards():
         method, sam = load_method(name), copy.deepcopy(empty)
-        method.attach(sam, method.config(), classes)
+        try:
+            method.attach(sam, method.config(), classes)
+        except UsageError as error:
+            if error.code != "methods.extra":
+                raise
+            continue
         counts[name] = sum(p.numel() for p in sam.parameters() if p.requires_grad)
     return counts

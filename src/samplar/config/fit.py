@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,14 +77,16 @@ class MethodDefaults:
     Args:
         settings: the names its own settings have; a preset sets no others.
         lr: its learning rate, where neither the user nor the preset says another.
+        fit: settings of a fit that go before those of the preset.
     """
 
     settings: Collection[str]
     lr: float
+    fit: Mapping[str, Any] = field(default_factory=dict)
 
 
 def fit_config(values: dict[str, Any], *, preset: str, method: MethodDefaults) -> FitConfig:
-    """Build the settings of a fit: the user's values over those of a preset.
+    """Build the settings of a fit: the user's values over the method's over those of a preset.
 
     Args:
         values: what the user set, nested as the model is.
@@ -98,6 +100,7 @@ def fit_config(values: dict[str, Any], *, preset: str, method: MethodDefaults) -
     of_method = under.pop("method_config")
     under["method_config"] = {k: v for k, v in of_method.items() if k in method.settings}
     under["training"] = {"lr": method.lr, **under["training"]}
+    under = merged(under, dict(method.fit))
     return build(FitConfig, merged(under, {**values, "preset": preset}))
 
 

@@ -15,6 +15,7 @@ from samplar.errors import UsageError, WeightsError
 from samplar.methods.contract import Batch, Method, is_oracle
 from samplar.methods.merge import plain_copy
 from samplar.methods.original import Original
+from samplar.methods.rates import relative_rates
 from samplar.sam.model import Sam
 from samplar.sam.sites import first_trained_step
 
@@ -30,8 +31,8 @@ class AdaptedSam(nn.Module):
     model's frame.
 
     Raises:
-        UsageError: `methods.attached`, when there is a method on this SAM; `methods.writes`; and
-            what the method itself refuses. The SAM is then as it was.
+        UsageError: `methods.attached`, when there is a method on this SAM; `methods.writes`;
+            `methods.rates`; and what the method itself refuses. The SAM is then as it was.
     """
 
     def __init__(self, sam: Sam, method: Method, config: Strict, classes: int) -> None:
@@ -41,9 +42,10 @@ class AdaptedSam(nn.Module):
         self.config = config
         self.classes = classes
         self.memory: dict[str, Tensor] = {}
+        self.rates: dict[str, float] = {}
         self._original = self._attach()
-        self._steps = sam.steps()
-        self.prefix_steps = first_trained_step(sam)
+        self._steps = sam.steps() if method.embeds else []
+        self.prefix_steps = first_trained_step(sam) if method.embeds else 0
 
     def _attach(self) -> Original:
         sam, name = self.sam, self.method.card.name
@@ -58,6 +60,7 @@ class AdaptedSam(nn.Module):
             trouble.callback(original.restore, sam)
             sam.eval().requires_grad_(False)
             self.method.attach(sam, self.config, self.classes)
+            self.rates = relative_rates(self.trained(), sam, self.method, self.config)
             original.keep_trained(sam)
             vars(sam)[MARK] = name
             trouble.pop_all()

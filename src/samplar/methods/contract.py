@@ -1,4 +1,4 @@
-"""What a method is: one file with a card, a `Config` and at most five functions.
+"""What a method is: one file with a card, a `Config` and at most six functions.
 
     card = Card(...)                              read without running the file: literals
     class Config(Strict)                               its settings
@@ -7,9 +7,15 @@
     def logits(sam, config, batch, memory)             (b, k + 1, h, w); default: SAM's decoder
     def loss(config)                                   a `LossConfig`; default: CE + 0.8 Dice
     def prompts(config)                                what it needs at test time; default: card's
+    def rates(sam, config)                             learning rates of trained parameters by name,
+                                                       relative to the run's; default: all 1
     LR = 5e-3                                          its learning rate; default: 1e-3
+    FIT = {"training": {"iterations": 600}}            settings of a fit that it needs otherwise
+                                                       than the preset has them; default: none
     VIEWS = (0.875,)                                   frames, as shares of the size, in which a
                                                        slice is seen once more at test time
+    EMBEDS = False                                     it works on the framed image, and SAM's
+                                                       encoder is never run; default: True
 
 Everything else is derived: what trains, the adapter file, its size, the frozen prefix, the row in
 `samplar methods`. This file imports no torch, so that listing methods starts at once.
@@ -18,7 +24,7 @@ Everything else is derived: what trains, the adapter file, its size, the frozen 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from samplar.config.base import Strict
@@ -70,7 +76,8 @@ class Batch:
 
     Args:
         images: (b, 3, s, s) in the model's frame.
-        embedding: (b, d, i, j), SAM's image embedding, adapted if the encoder is.
+        embedding: (b, d, i, j), SAM's image embedding, adapted if the encoder is; the images
+            themselves for a method that needs none.
         labels: (b, s, s) class indices; only while training, for remembering, and for oracles.
         classes: number of foreground classes.
         chance: of the random draws of one training step, its own in every step; None at all other
@@ -106,6 +113,9 @@ class Method:
     lr: float = DEFAULT_LR
     views: tuple[float, ...] = ()
     prompts: Callable[[Any], str] | None = None
+    rates: Callable[[Sam, Any], Mapping[str, float]] | None = None
+    fit: Mapping[str, Any] = field(default_factory=dict)
+    embeds: bool = True
 
     def prompted(self, config: Strict) -> str:
         """Say what the method needs at test time with these settings, as its card does."""
@@ -114,7 +124,7 @@ class Method:
     @property
     def defaults(self) -> MethodDefaults:
         """What the method brings to the settings of a fit."""
-        return MethodDefaults(tuple(self.config.model_fields), self.lr)
+        return MethodDefaults(tuple(self.config.model_fields), self.lr, self.fit)
 
 
 def attach_nothing(sam: Sam, config: Strict, classes: int) -> None:

@@ -87,6 +87,8 @@ def _taste(
 
 @torch.no_grad()
 def _row_bytes(model: AdaptedSam, image: torch.Tensor, precision: str) -> int:
+    if not model.prefix_steps:  # the images themselves, which are counted anyway
+        return 0
     return model.prefix(image).numel() * (2 if precision == "bf16" else 4)
 
 

@@ -73,7 +73,7 @@ def adapt(
         on_image=lambda done: told.step(done, None),
     )
     told.stage("training", training.iterations)
-    with closing(pool.prefixes):
+    with closing(pool):
         train(
             model,
             pool,

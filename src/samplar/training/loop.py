@@ -24,6 +24,7 @@ from samplar.training.checkpoint import (
 )
 from samplar.training.journal import Journal
 from samplar.training.losses import segmentation_loss
+from samplar.training.optimizer import make_optimizer, set_rate
 from samplar.training.pool import Pool
 from samplar.training.sampler import batch_order
 from samplar.training.schedule import learning_rate
@@ -60,10 +61,8 @@ def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
     Raises:
         ResourceError: `training.not_finite`, naming step and exemplars; checkpoints are kept.
     """
-    config, names = run.config, model.trained()
-    optimizer = torch.optim.AdamW(
-        list(names.values()), lr=config.lr, weight_decay=config.weight_decay, fused=True
-    )
+    config = run.config
+    optimizer = make_optimizer(model, config)
     done = _resume(model, optimizer, run)
     batches = batch_order(
         len(pool.draws),
@@ -81,7 +80,8 @@ def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
             _guard("loss", loss, step, pool.exemplars_of(batches[step]))
             norm = _gradients(optimizer, loss, config.clip)
             _guard("gradient's norm", norm, step, pool.exemplars_of(batches[step]))
-            _update(optimizer, rate)
+            set_rate(optimizer, rate)
+            optimizer.step()
             value, seconds = round(loss.item(), 6), round(time.monotonic() - start, 3)
             journal.write({"step": step + 1, "loss": value, "lr": rate, "seconds": seconds})
             try:
@@ -148,12 +148,6 @@ def _gradients(optimizer: torch.optim.AdamW, loss: Tensor, clip: float) -> Tenso
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     return nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], clip)
-
-
-def _update(optimizer: torch.optim.AdamW, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.step()
 
 
 def _save(model: AdaptedSam, optimizer: torch.optim.AdamW, run: TrainingRun, step: int) -> None:

@@ -28,12 +28,13 @@ class Pool:
 
     Args:
         samples: what synthesis made.
-        prefixes: what the frozen prefix made of it, row by row.
+        prefixes: what the frozen prefix made of it, row by row; None where there is no frozen
+            prefix, and the images themselves take its place.
         draws: the record from which `samples` can be made again.
     """
 
     samples: Samples
-    prefixes: PrefixCache
+    prefixes: PrefixCache | None
     draws: Sequence[Draw]
 
     def batch(self, rows: Integer[Tensor, " b"]) -> tuple[Tensor, Samples]:
@@ -41,11 +42,16 @@ class Pool:
         chosen = Samples(
             self.samples.images[rows], self.samples.labels[rows], self.samples.valid[rows]
         )
-        return self.prefixes.read(rows), chosen
+        return chosen.images if self.prefixes is None else self.prefixes.read(rows), chosen
 
     def exemplars_of(self, rows: Integer[Tensor, " b"]) -> list[int]:
         """Return the numbers of the exemplars that these rows were made from."""
         return sorted({self.draws[int(i)].exemplar for i in rows})
+
+    def close(self) -> None:
+        """Give back the file of activations, if there is one."""
+        if self.prefixes is not None:
+            self.prefixes.close()
 
 
 def fill_pool(
@@ -75,12 +81,13 @@ def fill_pool(
     for start in range(0, len(draws), step):
         samples = painted(synthesizer.render(draws[start : start + step]), model.sam.padding)
         parts.append(samples)
-        rows = _encode(model, samples.images, precision)
-        if cache is None:
-            cache = PrefixCache(len(draws), rows[0], limit=int(memory * GIB), folder=folder)
-        cache.append(rows)
+        if model.prefix_steps:
+            rows = _encode(model, samples.images, precision)
+            if cache is None:
+                cache = PrefixCache(len(draws), rows[0], limit=int(memory * GIB), folder=folder)
+            cache.append(rows)
         on_image(start + len(samples))
-    if cache is None:
+    if not parts:
         raise ValueError("a pool has at least one draw")
     return Pool(join_samples(parts), cache, draws)
 
