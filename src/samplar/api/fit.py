@@ -39,7 +39,7 @@ class Fitted:
 
     Args:
         run: its folder.
-        page: its report.
+        page: its report, if it was asked for.
         preparing: seconds until the exemplars and the model were ready.
         adapting: seconds of synthesis, frozen encoder and training.
         cost: time, memory and sizes, as in the report.
@@ -47,14 +47,16 @@ class Fitted:
     """
 
     run: RunFolder
-    page: Path
+    page: Path | None
     preparing: float
     adapting: float
     cost: dict[str, Any]
     estimate: Estimate | None
 
 
-def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fitted:
+def fit(
+    config: FitConfig, out: Path, *, told: Told, resume: bool = False, report: bool = True
+) -> Fitted:
     """Read, choose exemplars, attach the method, train, and write the run folder.
 
     Args:
@@ -62,6 +64,7 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
         out: the run folder to make, or with `resume` to go on with.
         told: whom to tell how far it is.
         resume: take up the newest checkpoint of the same run.
+        report: write the page as well, which takes a second or two.
 
     Raises:
         SamplarError: for every problem the user can mend.
@@ -129,7 +132,7 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
             "precision": precision,
         }
     )
-    page = write_report(run, dataset)
+    page = write_report(run, dataset) if report else None
     return Fitted(run, page, ready - start, end - ready, cost, estimate)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from samplar.api.evaluate import Scored, scored_cases
+from samplar.api.overlays import overlays
 from samplar.config.base import build
 from samplar.config.fit import FitConfig
 from samplar.evaluation.result import Evaluation
@@ -21,14 +21,12 @@ from samplar.io.atomic import write_bytes
 from samplar.io.dataset import Dataset
 from samplar.io.documents import read_yaml
 from samplar.io.overlay import png_bytes
-from samplar.io.slicing import slicing_of
-from samplar.io.view import View, three_channels
+from samplar.io.view import View
 from samplar.methods.registry import cards
 from samplar.prediction.adapter import AdapterCard, read_card
-from samplar.report.data import MethodResult, Picture, ReportData, Resources, SlicePicture
-from samplar.report.figures import outlined_png, overview_png, progress_png, slice_picture
+from samplar.report.data import MethodResult, Picture, ReportData, Resources
+from samplar.report.figures import outlined_png, overview_png, progress_png
 from samplar.report.page import render
-from samplar.report.slices import SliceScore, pick_slices, score_slices
 from samplar.report.training_log import read_training_log
 from samplar.synthesis.preview import contact_sheet
 from samplar.synthesis.synthesizer import Synthesizer
@@ -80,7 +78,9 @@ def write_report(run: RunFolder, pool: Dataset, shown: Shown | None = None) -> P
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         methods=() if shown is None else _methods(card, shown),
         training=rows,
-        slices=() if shown is None else tuple(_overlays(shown, card.view)),
+        slices=()
+        if shown is None
+        else tuple(overlays(shown.predictions, shown.dataset, card.view, each=EACH)),
         exemplars=tuple(_pictures(exemplars)),
         synthesis=Picture(png=sheet, caption="Exemplars, then synthetic images with their labels"),
         settings=json.loads(config.model_dump_json()),
@@ -156,41 +156,3 @@ def _pictures(exemplars: ExemplarSet) -> Iterable[Picture]:
             png=outlined_png(image, exemplar.labels),
             caption=f"{number}: {exemplar.case}, slice {exemplar.slice}",
         )
-
-
-def _overlays(shown: Shown, view: View) -> Iterable[SlicePicture]:
-    """Score all slices first, then read again the few cases whose slices are shown."""
-    plane = view.plane
-    scores = [
-        score
-        for scored in scored_cases(shown.predictions, shown.dataset, plane=plane)
-        for score in _slice_scores(scored, view)
-    ]
-    picks = pick_slices(scores, each=EACH)
-    wanted = {pick.score.case for pick in picks}
-    cases = {
-        scored.case.id: scored
-        for scored in scored_cases(shown.predictions, shown.dataset, plane=plane)
-        if scored.case.id in wanted
-    }
-    for pick in picks:
-        scored = cases[pick.score.case]
-        slicing, number = slicing_of(scored.image, plane), pick.score.slice
-        shades = three_channels(view.slices(scored.image)[number : number + 1])[0]
-        yield slice_picture(
-            pick,
-            image=np.moveaxis(shades, 0, -1),
-            truth=slicing.cut(scored.truth)[number],
-            prediction=slicing.cut(scored.prediction)[number],
-            pixel_spacing=slicing.pixel_spacing,
-        )
-
-
-def _slice_scores(scored: Scored, view: View) -> list[SliceScore]:
-    slicing = slicing_of(scored.image, view.plane)
-    return score_slices(
-        slicing.cut(scored.prediction),
-        slicing.cut(scored.truth),
-        case=scored.case.id,
-        subject=scored.case.subject,
-    )

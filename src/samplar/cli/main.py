@@ -8,6 +8,7 @@ import sys
 import typer
 
 from samplar.cli import (
+    bench,
     check,
     demo,
     doctor,
@@ -38,6 +39,7 @@ VERBS = (
     predict,
     evaluate,
     report,
+    bench,
     export,
     methods,
     weights,

@@ -1,4 +1,4 @@
-"""`samplar report`: write the page of a run again, with scores."""
+"""`samplar report`: write the page of a run again, with scores, or that of a benchmark."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from samplar.errors import UsageError
 if TYPE_CHECKING:
     from samplar.evaluation.result import Evaluation
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="Output folder of `samplar fit`.")]
+Run = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="Output folder of `samplar fit`, or of `samplar bench`."),
+]
 Predictions = Annotated[
     Path | None, typer.Option(metavar="OUT", help="Output folder of `samplar predict`.")
 ]
@@ -27,6 +30,10 @@ Baselines = Annotated[
     typer.Option(
         "--baseline", metavar="NAME=EVAL.json", help="Scores to compare with. Repeatable."
     ),
+]
+
+Markdown = Annotated[
+    bool, typer.Option("--markdown", help="Print the tables of a benchmark as Markdown.")
 ]
 
 
@@ -44,13 +51,26 @@ def report(
     split: SplitOption = None,
     subset: SubsetOption = None,
     baselines: Baselines = None,
+    markdown: Markdown = False,
 ) -> None:
-    """Write the report of a run again, with scores.
+    """Write the report of a run again, with scores, or that of a benchmark.
 
-    Scores and overlays need --predictions and --truth.
+    Scores and overlays of a run need --predictions and --truth; a benchmark has its own.
     """
+    from samplar.api.bench.results import is_results
     from samplar.api.rewrite import rewrite_report
 
+    if is_results(run):
+        given = [predictions, truth, split, subset, baselines]
+        _report_benchmark(screen, run, markdown, alone=not any(given))
+        return
+    if markdown:
+        raise UsageError(
+            "--markdown is for the results of a benchmark",
+            fix="Give the output folder of `samplar bench`, or leave --markdown out",
+            code="report.markdown",
+            path=run,
+        )
     if (predictions is None) != (truth is None):
         raise UsageError(
             "--predictions and --truth go together, and one is missing",
@@ -68,6 +88,22 @@ def report(
         run, scored=pair, split=split, subset=subset, baselines=_evaluations(baselines or [])
     )
     screen.result({"report": str(page)}, f"report in {page}")
+
+
+def _report_benchmark(screen: Screen, results: Path, markdown: bool, *, alone: bool) -> None:
+    from samplar.api.bench.page import bench_markdown, write_bench_report
+
+    if not alone:
+        raise UsageError(
+            "a benchmark has its own scores, and others were given",
+            fix="Leave --predictions, --truth, --split, --subset and --baseline out",
+            code="report.benchmark",
+            path=results,
+        )
+    page = write_bench_report(results)
+    text = bench_markdown(results) if markdown else f"report in {page}"
+    document = {"report": str(page), **({"markdown": text} if markdown else {})}
+    screen.result(document, text)
 
 
 def _evaluations(given: list[str]) -> dict[str, Evaluation]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pickle
 import signal
-import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,6 +17,7 @@ from samplar.io.case import Case
 from samplar.io.dataset import Dataset
 from samplar.prediction.adapter import load_adapter, read_card
 from samplar.prediction.predict import Options, Result, results_of
+from samplar.prediction.processes import leave
 from samplar.prediction.stages import Stages, truth_in
 from samplar.sam.memory import keep_freed_memory
 
@@ -62,7 +61,7 @@ def work(pipe: Connection, job: Job, device: torch.device, threads: int) -> None
         device: where to compute.
         threads: how many threads may compute.
     """
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, leave)
     keep_freed_memory()
     torch.set_num_threads(threads)
     given: list[int] = []
@@ -85,11 +84,6 @@ def _asked(pipe: Connection, job: Job, given: list[int]) -> Iterator[Case]:
             return
         given.append(number)
         yield job.cases[number]
-
-
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    """End as an interrupt does: what is being written is finished or taken away."""
-    sys.exit(128 + number)
 
 
 def _portable(error: Exception) -> Exception:

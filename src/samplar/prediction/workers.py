@@ -8,11 +8,9 @@ one that kills that process too has failed.
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -22,13 +20,14 @@ import torch
 from samplar.errors import ResourceError
 from samplar.io.case import Case
 from samplar.prediction.predict import Result
+from samplar.prediction.processes import (
+    PATIENCE,
+    SPAWN,
+    how_it_ended,
+    interrupts_kept_back,
+)
 from samplar.prediction.worker import Job, Message, work
 from samplar.sam.device import device_of
-
-PATIENCE = 20.0
-"""Seconds for a process that was told to end, before it is killed."""
-
-_SPAWN = multiprocessing.get_context("spawn")  # a fork would share torch's threads and CUDA
 
 
 @dataclass
@@ -91,14 +90,14 @@ class Workers:
             self.live.append(self._start(source))
 
     def _start(self, source: deque[int]) -> Worker:
-        ours, theirs = _SPAWN.Pipe()
+        ours, theirs = SPAWN.Pipe()
         taken = {worker.place for worker in self.live}
         place = next(n for n in range(self.count) if n not in taken)
         device = device_of(self.device, place)
-        process = _SPAWN.Process(
+        process = SPAWN.Process(
             target=work, args=(theirs, self.job, device, self.threads), daemon=True
         )
-        with _interrupts_kept_back():
+        with interrupts_kept_back():
             process.start()
         theirs.close()  # so that the pipe ends when the process does
         return Worker(process, ours, place, source)
@@ -137,7 +136,7 @@ class Workers:
         self.live.remove(worker)
         worker.pipe.close()
         worker.process.join(PATIENCE)
-        how = _how(worker.process.exitcode)
+        how = how_it_ended(worker.process.exitcode)
         if worker.held and worker.source is not self.waiting:  # for the second time, and alone
             self._enter(worker.held[0], _too_much(self.job.cases[worker.held[0]], how))
         elif worker.held:
@@ -178,12 +177,6 @@ def _too_much(case: Case, how: str) -> ResourceError:
     )
 
 
-def _how(status: int | None) -> str:
-    if status is None or status >= 0:
-        return f"ended with status {status}"
-    return f"was ended by {signal.Signals(-status).name}"
-
-
 def _largest_first(cases: Sequence[Case]) -> list[int]:
     """Return the numbers of the cases by the size of their files; equal ones stay in order."""
     return sorted(range(len(cases)), key=lambda n: -_bytes(cases[n]))
@@ -191,16 +184,3 @@ def _largest_first(cases: Sequence[Case]) -> list[int]:
 
 def _bytes(case: Case) -> int:
     return sum(path.stat().st_size for path in case.images if path.is_file())
-
-
-@contextmanager
-def _interrupts_kept_back() -> Iterator[None]:
-    """Start a process that never sees Ctrl-C, which is meant for us: we end it in good order."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows has no masks
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -57,6 +57,7 @@ def slice_picture(
     truth: Integer[np.ndarray, "h w"],
     prediction: Integer[np.ndarray, "h w"],
     pixel_spacing: tuple[float, float] = (1.0, 1.0),
+    longest: int = LONGEST,
 ) -> SlicePicture:
     """Draw one picked slice three times: as it is, with the truth, with the prediction.
 
@@ -66,8 +67,9 @@ def slice_picture(
         truth: class indices.
         prediction: class indices.
         pixel_spacing: row and column size, so that pixels that are not square look right.
+        longest: side of the pictures in pixels.
     """
-    size = display_size(truth.shape, pixel_spacing)
+    size = display_size(truth.shape, pixel_spacing, longest=longest)
     shown = _resized_image(image, size)
     blank = np.zeros(shown.shape[:2], dtype=np.uint8)
     plain, true, predicted = (
@@ -119,10 +121,12 @@ def outlined_png(
     return png_bytes(outline(shown, _resized_labels(labels, size), width=LINE_WIDTH))
 
 
-def display_size(shape: Sequence[int], pixel_spacing: tuple[float, float]) -> tuple[int, int]:
+def display_size(
+    shape: Sequence[int], pixel_spacing: tuple[float, float], *, longest: int = LONGEST
+) -> tuple[int, int]:
     """Return the rows and columns to show a slice in: its true proportions, longest side fixed."""
     rows, columns = (length * step for length, step in zip(shape, pixel_spacing, strict=True))
-    scale = LONGEST / max(rows, columns)
+    scale = longest / max(rows, columns)
     return max(1, round(rows * scale)), max(1, round(columns * scale))
 
 

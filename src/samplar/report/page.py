@@ -1,25 +1,14 @@
-"""The report page: one HTML file that needs nothing else, and runs nothing.
-
-Its content security policy allows pictures carried inside the page and, by its digest, the one
-style sheet. There are no scripts, so a hostile case name has nothing to reach.
-"""
+"""The report page of a run."""
 
 from __future__ import annotations
-
-import base64
-import hashlib
-from importlib.resources import files
 
 from samplar.report.data import MethodResult, ReportData
 from samplar.report.facts import run_facts
 from samplar.report.headline import count, headline
 from samplar.report.markup import Html, element
 from samplar.report.sections import exemplars, scores, slices, synthesis, training
+from samplar.report.shell import whole_page
 
-NOT_A_DEVICE = (
-    "Research software. Not a medical device: not for diagnosis, treatment or any other clinical"
-    " decision."
-)
 NOT_SCORED = (
     "Not scored yet. `samplar predict` makes labels of test cases, and `samplar report` with"
     " --predictions and --truth writes this page again with scores."
@@ -28,9 +17,8 @@ NOT_SCORED = (
 
 def render(data: ReportData) -> str:
     """Write the whole page."""
-    style = _style()
-    body = element(
-        "main",
+    return whole_page(
+        ": ".join([data.dataset, *(method.name for method in data.methods[:1])]),
         _header(data),
         *((headline(data), scores(data)) if data.methods else _unscored(data)),
         slices(data),
@@ -38,34 +26,7 @@ def render(data: ReportData) -> str:
         exemplars(data),
         synthesis(data),
         run_facts(data),
-        element("footer", element("p", NOT_A_DEVICE), element("p", "Made by Samplar.")),
     )
-    head = element("head", *_meta(data, style), element("style", style))
-    page = element("html", head, element("body", body), attributes={"lang": "en"})
-    return f"<!DOCTYPE html>\n{page}\n"
-
-
-def _meta(data: ReportData, style: Html) -> list[Html]:
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}';"
-        " base-uri 'none'; form-action 'none'"
-    )
-    return [
-        element("meta", attributes={"charset": "utf-8"}),
-        element("meta", attributes={"http-equiv": "Content-Security-Policy", "content": policy}),
-        element("meta", attributes={"name": "referrer", "content": "no-referrer"}),
-        element("meta", attributes={"name": "color-scheme", "content": "light dark"}),
-        element(
-            "meta",
-            attributes={"name": "viewport", "content": "width=device-width, initial-scale=1"},
-        ),
-        element("title", ": ".join([data.dataset, *(method.name for method in data.methods[:1])])),
-    ]
-
-
-def _style() -> Html:
-    return Html(files("samplar.report").joinpath("page.css").read_text(encoding="utf-8"))
 
 
 def _header(data: ReportData) -> Html:

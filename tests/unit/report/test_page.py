@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from samplar.report.data import MethodResult, Picture, ReportData
-from samplar.report.page import NOT_A_DEVICE, render
+from samplar.report.page import render
+from samplar.report.shell import NOT_A_DEVICE
 
 HOSTILE = "<script>alert(1)</script>\"'&\u202e"
 

@@ -1,0 +1,1 @@
+"""Benchmarks: every method on every data set, for every k, draw and seed, each cell once."""

@@ -1,0 +1,166 @@
+"""The cells of a benchmark as a table: what stands at a data set, a method and a k."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+import numpy as np
+
+from samplar.config.bench import FULL
+from samplar.evaluation.cell import Cell, Key
+from samplar.evaluation.scores import Metric
+from samplar.evaluation.statistics import Difference, ScoreArray, paired_difference, ranks
+
+Column = int | str
+"""A number of exemplars; 0 for methods that look at none, `full` for the whole pool."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A place in the table: its key, the name of its file, and the cell once it is computed."""
+
+    key: Key
+    name: str
+    cell: Cell | None
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation (n - 1) over cells; None where there is nothing to take it of."""
+
+    mean: float | None
+    std: float | None
+    count: int
+
+    @classmethod
+    def of(cls, values: Iterable[float | None]) -> Spread:
+        """Take it over the values that are defined."""
+        known = [value for value in values if value is not None]
+        mean = fmean(known) if known else None
+        return cls(mean, stdev(known) if len(known) > 1 else None, len(known))
+
+
+@dataclass(frozen=True)
+class Board:
+    """All places of a benchmark.
+
+    Args:
+        entries: in the order of the plan.
+    """
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def datasets(self) -> list[str]:
+        """The data sets, in the order of the configuration."""
+        return list(dict.fromkeys(entry.key.dataset for entry in self.entries))
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods, in the order of the configuration, trivial ones that were added last."""
+        return list(dict.fromkeys(entry.key.method for entry in self.entries))
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells that have scores."""
+        return [e.cell for e in self.entries if e.cell is not None and e.cell.evaluation]
+
+    def columns(self, dataset: str) -> list[Column]:
+        """Return the numbers of exemplars on a data set, ascending, the whole pool last."""
+        found = {entry.key.k for entry in self.entries if entry.key.dataset == dataset}
+        return sorted(found, key=lambda k: (k == FULL, k if isinstance(k, int) else 0))
+
+    def places(self, dataset: str, method: str, k: Column) -> list[Entry]:
+        """Return the draws and seeds at one place of the table, finished or not."""
+        wanted = (dataset, method, k)
+        keys = ((e, (e.key.dataset, e.key.method, e.key.k)) for e in self.entries)
+        return [entry for entry, key in keys if key == wanted]
+
+    def done(self, dataset: str, method: str, k: Column) -> list[Cell]:
+        """Return the cells there that have scores."""
+        cells = [entry.cell for entry in self.places(dataset, method, k)]
+        return [cell for cell in cells if cell is not None and cell.evaluation is not None]
+
+    def spread(self, dataset: str, method: str, k: Column, metric: Metric = "dsc") -> Spread:
+        """Return mean and spread over draws and seeds of the mean over classes."""
+        return Spread.of(
+            getattr(cell.evaluation.mean, metric)
+            for cell in self.done(dataset, method, k)
+            if cell.evaluation is not None
+        )
+
+    def any_cell(self, method: str) -> Cell | None:
+        """Return some cell of a method, finished or failed, which says what the method is."""
+        found = (e.cell for e in self.entries if e.key.method == method and e.cell is not None)
+        return next(found, None)
+
+    def is_oracle(self, method: str) -> bool:
+        """Tell whether a method reads the truth of what it is scored on."""
+        cell = self.any_cell(method)
+        return cell is not None and cell.oracle
+
+    def is_trivial(self, method: str) -> bool:
+        """Tell whether a method is a trivial baseline."""
+        cell = self.any_cell(method)
+        return cell is not None and cell.trivial
+
+    def compared(self, dataset: str, k: Column) -> dict[str, float]:
+        """Return the mean DSC of every method that is whole at a column; no oracles."""
+        found: dict[str, float] = {}
+        for method in self.methods:
+            places = self.places(dataset, method, k)
+            mean = self.spread(dataset, method, k).mean
+            whole = len(self.done(dataset, method, k)) == len(places) > 0
+            if whole and mean is not None and not self.is_oracle(method):
+                found[method] = mean
+        return found
+
+    def difference(self, dataset: str, k: Column, method: str, other: str) -> Difference | None:
+        """Return how far `method` is above `other`, paired; None where they share no draw."""
+        mine, theirs = self.done(dataset, method, k), self.done(dataset, other, k)
+        draws = sorted({c.key.draw for c in mine} & {c.key.draw for c in theirs})
+        if not draws:
+            return None
+        return paired_difference(*score_arrays(mine, theirs, draws))
+
+    def mean_ranks(self) -> dict[str, tuple[float, int]]:
+        """Return each method's mean rank over the columns in which all methods are whole.
+
+        Oracles take no part. The second number is over how many columns it was taken.
+        """
+        fair = [m for m in self.methods if not self.is_oracle(m)]
+        found: dict[str, list[float]] = {}
+        for dataset in self.datasets:
+            for k in self.columns(dataset):
+                means = self.compared(dataset, k)
+                if set(means) == set(fair):
+                    for method, rank in ranks(means).items():
+                        found.setdefault(method, []).append(rank)
+        return {method: (fmean(values), len(values)) for method, values in found.items()}
+
+
+def score_arrays(
+    first: Sequence[Cell], second: Sequence[Cell], draws: Sequence[int]
+) -> tuple[ScoreArray, ScoreArray]:
+    """Put the DSC of two methods into arrays whose draws, subjects and classes agree."""
+    both = [cell.evaluation for cell in (*first, *second) if cell.evaluation is not None]
+    subjects = sorted({subject for evaluation in both for subject in evaluation.per_subject})
+    classes = list(both[0].per_class)
+    return _array(first, draws, subjects, classes), _array(second, draws, subjects, classes)
+
+
+def _array(
+    cells: Sequence[Cell], draws: Sequence[int], subjects: Sequence[str], classes: Sequence[str]
+) -> ScoreArray:
+    seeds = sorted({cell.key.seed for cell in cells})
+    found = np.full((len(draws), len(seeds), len(subjects), len(classes)), np.nan)
+    for cell in cells:
+        if cell.evaluation is None or cell.key.draw not in draws:
+            continue
+        d, r = draws.index(cell.key.draw), seeds.index(cell.key.seed)
+        for subject, result in cell.evaluation.per_subject.items():
+            row = [result.per_class[name].dsc for name in classes]
+            found[d, r, subjects.index(subject)] = [np.nan if v is None else v for v in row]
+    return found

@@ -1,0 +1,209 @@
+"""The tables of a benchmark: rows are methods, columns numbers of exemplars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import fmean
+
+from samplar.config.bench import FULL
+from samplar.evaluation.board import Board, Column, Spread
+from samplar.evaluation.scores import Metric
+from samplar.report.bench.data import BenchData
+from samplar.report.facts import duration, size
+from samplar.report.tables import UNDEFINED, Cell, Table, number, spread
+
+MISSING = "·"
+
+
+def column_name(k: Column) -> str:
+    """Write the head of a column."""
+    if k == 0:
+        return "k = 0"
+    return "full set" if k == FULL else f"k = {k}"
+
+
+def score_table(data: BenchData, dataset: str, metric: Metric) -> Table:
+    """Compare the methods: mean and standard deviation over draws and seeds of every column.
+
+    The best of each column is marked; oracles take no part in that.
+    """
+    board, columns = data.board, data.board.columns(dataset)
+
+    def text(method: str, k: Column) -> str:
+        return _score(board, dataset, method, k, metric)
+
+    best = {k: _best(data, dataset, k, metric) for k in columns}
+    heads = ("Method", *(_head(data, dataset, k) for k in columns))
+    rows = [
+        (
+            Cell(data.shown(method)),
+            *(Cell(text(method, k), best=method in best[k]) for k in columns),
+        )
+        for method in _on(board, dataset)
+    ]
+    return Table(heads, tuple(rows), numbers_from=1)
+
+
+def markdown_table(data: BenchData, dataset: str) -> Table:
+    """Put DSC and HD95 into one table, for a page of text."""
+    board, columns = data.board, data.board.columns(dataset)
+    best = {k: _best(data, dataset, k, "dsc") for k in columns}
+    rows = []
+    for method in _on(board, dataset):
+        cells = [Cell(data.shown(method))]
+        for k in columns:
+            dsc = _score(board, dataset, method, k, "dsc")
+            hd95 = board.spread(dataset, method, k, "hd95").mean
+            far = "" if hd95 is None else f" ({hd95:.1f})"
+            cells.append(Cell(dsc + far, best=method in best[k]))
+        rows.append(tuple(cells))
+    heads = ("Method", *(_head(data, dataset, k) for k in columns))
+    return Table(heads, tuple(rows), numbers_from=1)
+
+
+def ratio_table(data: BenchData, dataset: str) -> Table | None:
+    """Say what share of its own full-set DSC a method reaches with k exemplars, in percent."""
+    board = data.board
+    columns = [k for k in board.columns(dataset) if k not in {0, FULL}]
+    rows = []
+    for method in _on(board, dataset):
+        full = board.spread(dataset, method, FULL).mean
+        means = [board.spread(dataset, method, k).mean for k in columns]
+        if full and any(mean is not None for mean in means):
+            shares = [None if mean is None else 100 * mean / full for mean in means]
+            rows.append((Cell(data.shown(method)), *(Cell(number(share)) for share in shares)))
+    heads = ("Method", *map(column_name, columns))
+    return Table(heads, tuple(rows), numbers_from=1) if rows else None
+
+
+def difference_table(data: BenchData, dataset: str) -> Table | None:
+    """Say how far the reference is above every other method, with 95 % intervals."""
+    board, own = data.board, data.reference
+    columns = [k for k in board.columns(dataset) if k != 0]
+    rows = []
+    for method in _on(board, dataset):
+        if method == own or board.is_oracle(method):
+            continue
+        found = [board.difference(dataset, k, own, method) for k in columns]
+        if any(found):
+            texts = [
+                Cell(MISSING)
+                if d is None
+                else Cell(f"{d.mean:+.1f} [{d.low:.1f}, {d.high:.1f}]", best=d.clear)
+                for d in found
+            ]
+            rows.append((Cell(data.shown(method)), *texts))
+    heads = (f"{own} minus", *map(column_name, columns))
+    return Table(heads, tuple(rows), numbers_from=1) if rows else None
+
+
+def class_table(data: BenchData, dataset: str) -> Table:
+    """List the DSC of every class and method; the best of each class and column is marked."""
+    board, columns = data.board, data.board.columns(dataset)
+    names = [cell.evaluation for cell in data.of(dataset) if cell.evaluation is not None]
+    rows = []
+    for name in names[0].per_class if names else ():
+        means = {
+            (method, k): Spread.of(
+                cell.evaluation.per_class[name].dsc
+                for cell in board.done(dataset, method, k)
+                if cell.evaluation is not None
+            ).mean
+            for method in _on(board, dataset)
+            for k in columns
+        }
+        for method in _on(board, dataset):
+            fair = [m for m in _on(board, dataset) if not board.is_oracle(m)]
+            cells = [
+                Cell(
+                    number(means[method, k]),
+                    best=_leads(method, {m: means[m, k] for m in fair}, max),
+                )
+                for k in columns
+            ]
+            rows.append((Cell(name), Cell(data.shown(method)), *cells))
+    heads = ("Class", "Method", *map(column_name, columns))
+    return Table(heads, tuple(rows), numbers_from=2)
+
+
+def rank_table(data: BenchData) -> Table | None:
+    """List the mean ranks, the best first."""
+    found = sorted(data.board.mean_ranks().items(), key=lambda item: item[1])
+    if not found or found[0][1][1] < 2:
+        return None
+    first = found[0][1][0]
+    rows = tuple(
+        (Cell(data.shown(method)), Cell(f"{rank:.2f}", best=rank == first), Cell(str(count)))
+        for method, (rank, count) in found
+    )
+    return Table(("Method", "Mean rank", "Columns"), rows, numbers_from=1)
+
+
+def cost_table(data: BenchData, dataset: str) -> Table:
+    """List what a cell took, on the average."""
+    board = data.board
+    rows = []
+    for method in _on(board, dataset):
+        for k in board.columns(dataset):
+            costs = [c.cost for c in board.done(dataset, method, k) if c.cost is not None]
+            if not costs:
+                continue
+            seconds = [
+                duration(_average([getattr(cost, stage) for cost in costs])) or UNDEFINED
+                for stage in ("synthesis", "training", "prediction", "total")
+            ]
+            peak = size(max(cost.peak_memory_bytes for cost in costs)) or UNDEFINED
+            adapter = size(costs[0].adapter_bytes) or UNDEFINED
+            numbers = f"{costs[0].trainable_parameters:,}"
+            texts = [data.shown(method), column_name(k), *seconds, peak, numbers, adapter]
+            rows.append(tuple(map(Cell, texts)))
+    heads = ("Method", "Exemplars", "Synthesis + encoder", "Training", "Prediction", "Whole cell")
+    more = ("Peak memory", "Trained numbers", "Adapter")
+    return Table((*heads, *more), tuple(rows), numbers_from=2)
+
+
+def _head(data: BenchData, dataset: str, k: Column) -> str:
+    """Write the head of a column, with how many cells most of it are the mean of."""
+    counts = [len(data.board.places(dataset, m, k)) for m in _on(data.board, dataset)]
+    return f"{column_name(k)} (n = {max(counts, default=0)})"
+
+
+def _score(board: Board, dataset: str, method: str, k: Column, metric: Metric) -> str:
+    places = board.places(dataset, method, k)
+    if not places:
+        return ""
+    found = board.spread(dataset, method, k, metric)
+    done = len(board.done(dataset, method, k))
+    if not done:
+        failed = any(e.cell is not None and e.cell.failure is not None for e in places)
+        return "failed" if failed else MISSING
+    text = spread(found.mean, found.std)
+    return text if done == len(places) else f"{text} ({done} of {len(places)})"
+
+
+def _best(data: BenchData, dataset: str, k: Column, metric: Metric) -> set[str]:
+    board = data.board
+    fair = [m for m in _on(board, dataset) if not board.is_oracle(m)]
+    means = {m: board.spread(dataset, m, k, metric).mean for m in fair}
+    top = min if metric == "hd95" else max
+    return {method for method in fair if _leads(method, means, top)}
+
+
+def _leads(
+    method: str, means: dict[str, float | None], top: Callable[[Sequence[float]], float]
+) -> bool:
+    """Tell whether a method has the best mean of several, as it is written with one decimal."""
+    known = [round(mean, 1) for mean in means.values() if mean is not None]
+    own = means.get(method)
+    return own is not None and len(known) > 1 and round(own, 1) == top(known)
+
+
+def _on(board: Board, dataset: str) -> list[str]:
+    """Return the methods of a data set, trivial ones and oracles last."""
+    found = dict.fromkeys(e.key.method for e in board.entries if e.key.dataset == dataset)
+    return sorted(found, key=lambda m: 2 * board.is_oracle(m) + board.is_trivial(m))
+
+
+def _average(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from samplar.api.bench.page import bench_data, bench_markdown, write_bench_report
+from samplar.api.bench.results import Results
+from samplar.errors import InputError
+
+
+def test_the_page_shows_every_cell_and_links_its_file(ran):
+    page = write_bench_report(ran.results.path)
+    text = page.read_text()
+    HTMLParser().feed(text)
+    links = {name.removeprefix("cells/") for name in re.findall(r'href="([^"]+)"', text)}
+    assert links == {path.name for path in ran.results.cells.iterdir()}
+    for words in (
+        "copy (trivial)",
+        "linear-probe (trivial)",
+        "zero-shot (oracle: reads the truth)",
+        "13 cells: 13 done, 0 failed.",
+        "scored on test subjects",
+        "Differences to decoder-only",
+        "k = 2 (n = 1)",
+    ):
+        assert words in text
+    shown = text.count("data:image/png;base64,")
+    assert shown == 3 * 2 + 1  # three methods at the first and last column, and the oracle
+
+
+def test_means_in_the_table_are_those_of_the_cells(ran):
+    data = bench_data(ran.results)
+    cells = [c for c in ran.cells().values() if (c.key.method, c.key.k) == ("linear-probe", 1)]
+    mean = sum(c.evaluation.mean.dsc for c in cells) / 2
+    assert data.board.spread("balls", "linear-probe", 1).mean == pytest.approx(mean)
+    assert f"{mean:.1f}" in bench_markdown(ran.results.path)
+
+
+def test_markdown_has_a_table_for_each_data_set(ran):
+    lines = bench_markdown(ran.results.path).splitlines()
+    assert lines[0] == "**balls**: mean DSC ± sd (HD95 in mm)"
+    assert lines[2].startswith("| Method | k = 0 (n = 1) | k = 1 (n = 2) |")
+    assert len([line for line in lines if line.startswith("| ")]) == 2 + 4
+
+
+def test_cells_of_earlier_settings_are_not_mixed_in(bench):
+    bench.write(k=[1])
+    bench.run()
+    values = json.loads(json.dumps({"k": [1], "seeds": [5]}))
+    bench.write(**values)
+    bench.run()
+    data = bench_data(bench.results)
+    assert {entry.key.seed for entry in data.board.entries} == {5}
+    assert any("3 cells of earlier settings" in note for note in data.notes)
+
+
+def test_a_folder_without_a_plan_is_refused(tmp_path):
+    (tmp_path / "cells").mkdir()
+    with pytest.raises(InputError) as caught:
+        bench_data(Results(tmp_path))
+    assert caught.value.code == "bench.no_plan"

@@ -1,0 +1,250 @@
+"""Which cells there are, what is in them, and that none is computed twice."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from samplar.api.bench.estimate import Estimate
+from samplar.errors import InputError, ResourceError, UsageError
+from samplar.exemplars.manifest import read_manifest
+
+
+def keys(cells):
+    return {(c.key.method, c.key.k, c.key.draw) for c in cells.values()}
+
+
+def test_every_cell_is_there_and_what_would_only_repeat_is_not(ran):
+    of_method = {
+        method: {(1, 0), (1, 1), (2, 0), ("full", 0)}
+        for method in ("decoder-only", "copy", "linear-probe")
+    }
+    expected = {(m, k, d) for m, places in of_method.items() for k, d in places}
+    assert keys(ran.cells()) == expected | {("zero-shot", 0, 0)}
+    assert all(cell.failure is None for cell in ran.cells().values())
+
+
+def test_all_methods_get_the_same_exemplars_and_a_smaller_k_is_the_start_of_a_larger(ran):
+    given: dict[object, set] = {}
+    order = {}
+    for cell in ran.cells().values():
+        if cell.key.k == 0:
+            continue
+        place = (cell.key.k, cell.key.draw)
+        given.setdefault(place, set()).add(cell.exemplars_digest)
+        order[place] = [(e.case, e.slice) for e in cell.exemplars]
+    assert all(len(digests) == 1 for digests in given.values())
+    assert order[2, 0][:1] == order[1, 0]
+    assert order[1, 0] != order[1, 1]
+    assert len(order["full", 0]) == 12
+    assert {case for picks in order.values() for case, _ in picks} <= {"case0", "case1"}
+
+
+def test_a_cell_holds_what_decides_it_and_what_it_took(ran):
+    (cell,) = [c for c in ran.cells().values() if (c.key.method, c.key.k) == ("decoder-only", 2)]
+    assert cell.settings["fit"]["training"]["iterations"] == 2
+    assert cell.settings["fit"]["method_config"]["head_init"] == "sam"
+    assert cell.settings["choice"] == {
+        "strategy": "random",
+        "k": 2,
+        "draw": 0,
+        "full_slices": None,
+        "weights": None,
+    }
+    assert cell.evaluation is not None
+    assert [c.case for c in cell.evaluation.per_case] == ["case2"]
+    assert list(cell.evaluation.per_class) == ["ball", "slab"]
+    assert cell.cost is not None
+    assert cell.cost.total > cell.cost.training > 0
+    assert min(cell.cost.synthesis, cell.cost.prediction, cell.cost.scoring) > 0
+    assert cell.cost.peak_memory_bytes > 1 << 20
+    assert cell.cost.trainable_parameters > 0
+    assert cell.adapter_sha256 is not None
+    assert {"samplar", "torch"} <= set(cell.versions)
+    assert cell.machine is not None
+    assert (cell.machine.workers, cell.machine.device, cell.precision) == (1, "cpu", "fp32")
+    assert cell.extra == {}
+
+
+def test_methods_without_training_have_no_training_time(ran):
+    for cell in ran.cells().values():
+        assert cell.cost is not None
+        trains = cell.method == "decoder-only"
+        assert (cell.cost.training is not None) == (cell.cost.synthesis is not None) == trains
+        assert cell.oracle == (cell.method == "zero-shot")
+        assert cell.trivial == (cell.method in {"copy-nearest", "linear-probe"})
+
+
+def test_only_small_pictures_stay_and_only_of_the_first_draw(ran):
+    found = {path.name for path in ran.results.path.iterdir() if path.is_dir()}
+    assert found == {"cells", "exemplars", "splits", "overlays", "plans", "work"}
+    assert list((ran.results.path / "work").iterdir()) == []
+    shown = {f"{path.stem}" for path in (ran.results.path / "overlays").iterdir()}
+    assert shown == {name for name, cell in ran.cells().items() if cell.key.draw == 0}
+
+
+def test_every_scoring_of_test_subjects_is_logged(ran):
+    rows = ran.scorings()
+    assert {row["cell"] for row in rows} == set(ran.cells())
+    assert len(rows) == len(ran.cells())
+    assert all(row["when"] and row["digest"] for row in rows)
+    configurations = {row["configuration"] for row in rows if row["method"] == "decoder-only"}
+    assert len(configurations) == 1
+
+
+def test_a_finished_benchmark_has_nothing_to_do(ran):
+    prepared = ran.prepare()
+    assert prepared.to_do == []
+    assert len(prepared.done) == len(prepared.cells) == 13
+
+
+def test_a_changed_setting_is_a_new_cell_and_a_new_name_is_not(ran):
+    before = ran.config.read_text()
+    try:
+        values = yaml.safe_load(before)
+        values["methods"][1]["name"] = "copied"
+        values["methods"][0]["settings"]["training"]["lr"] = 0.01
+        ran.config.write_text(yaml.safe_dump(values))
+        changed = {cell.key.method for cell in ran.prepare().to_do}
+    finally:
+        ran.config.write_text(before)
+    assert changed == {"decoder-only"}
+
+
+def test_what_is_missing_is_computed_and_nothing_else(bench):
+    bench.run()
+    before = {path: path.stat().st_mtime_ns for path in bench.results.cells.iterdir()}
+    gone = next(path for path in before if "copy-nearest--k2" in path.name)
+    gone.unlink()
+    seen = []
+    again = bench.run(on_cell=lambda cell, made: seen.append(cell.name))
+    assert again.computed == seen == [gone.stem]
+    kept = {path: path.stat().st_mtime_ns for path in before if path != gone}
+    assert kept == {path: before[path] for path in kept}
+    digests = [row["digest"] for row in bench.scorings()]
+    assert max(map(digests.count, digests)) == 2  # the log does not forget the first time
+
+
+def test_a_stop_in_the_middle_keeps_what_is_finished(bench):
+    class StopError(Exception):
+        pass
+
+    def stop(cell, made):
+        raise StopError
+
+    with pytest.raises(StopError):
+        bench.run(on_cell=stop)
+    (first,) = bench.cells()
+    prepared = bench.prepare()
+    assert [cell.name for cell in prepared.cells if cell.digest in prepared.done] == [first]
+    assert len(prepared.to_do) == 5
+
+
+def test_a_cell_that_fails_is_recorded_the_others_go_on_and_it_is_tried_again(bench):
+    bench.write(k=[1, 99])
+    ran = bench.run()
+    assert len(ran.computed) == len(ran.failed) == 3
+    assert all("99 exemplars asked" in line for line in ran.failed.values())
+    cells = bench.cells()
+    codes = {cells[name].failure.code for name in ran.failed}
+    assert codes == {"exemplars.too_few"}
+    assert {cell.key.k for cell in bench.prepare().to_do} == {99}
+
+
+def test_exemplars_that_changed_since_they_were_chosen_fail(bench):
+    bench.write(k=[1])
+    bench.run()
+    for path in bench.results.cells.iterdir():
+        path.unlink()
+    (listing,) = (bench.results.path / "exemplars").iterdir()
+    digest = read_manifest(listing).exemplars[0].digest
+    listing.write_text(listing.read_text().replace(digest, "0" * 64))
+    ran = bench.run()
+    assert all("[exemplars.changed]" in line for line in ran.failed.values())
+
+
+def test_on_the_pool_a_part_is_held_back_and_no_test_subject_is_read(bench):
+    bench.write(
+        datasets=[{"path": "set"}], score="pool", folds=3, draws=[0, 1], k=[1], strategy="diverse"
+    )
+    ran = bench.run()
+    assert len(ran.computed) == 6
+    held = {}
+    for cell in bench.cells().values():
+        learned = {e.subject for e in cell.exemplars}
+        held.setdefault(cell.key.draw, set()).update(cell.evaluation.per_subject)
+        assert not learned & set(cell.evaluation.per_subject)
+    assert all(len(subjects) == 1 for subjects in held.values())
+    assert held[0] != held[1]
+    assert bench.scorings() == []
+
+
+def test_the_full_set_can_be_capped(bench):
+    bench.write(k=["full"], full_slices=5, draws=[0, 1])
+    prepared = bench.prepare()
+    assert {cell.key.draw for cell in prepared.cells} == {0, 1}
+    bench.run()
+    counts = {len(cell.exemplars) for cell in bench.cells().values()}
+    assert counts == {5}
+
+
+def test_two_benches_do_not_share_a_folder_at_once(bench):
+    with bench.results.held(), pytest.raises(ResourceError) as caught:
+        bench.run()
+    assert caught.value.code == "bench.busy"
+
+
+def test_a_file_that_is_no_cell_is_named(bench):
+    bench.results.area("cells").joinpath("x.json").write_text("{}")
+    with pytest.raises(InputError) as caught:
+        bench.prepare()
+    assert caught.value.code == "bench.cell"
+    assert caught.value.path.endswith("x.json")
+
+
+def test_all_wrong_methods_are_named_at_once_and_nothing_is_written(bench):
+    wrong = {"method": "decoder-only", "settings": {"training": {"lrr": 1}}}
+    bench.write(methods=[{"method": "samedd"}, wrong])
+    with pytest.raises(UsageError) as caught:
+        bench.prepare()
+    assert "samedd" in caught.value.problem
+    assert "lrr" in caught.value.problem
+    assert not bench.results.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"datasets": [{"path": "$NOT_SET_ANYWHERE/a", "split": "s"}]}, "bench.variable"),
+        ({"datasets": [{"path": "set"}], "score": "pool", "folds": 9}, "bench.folds"),
+        ({"datasets": [{"path": "set", "split": "splits.json"}] * 2}, "bench.config"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_computed(bench, values, code):
+    bench.write(**values)
+    with pytest.raises((UsageError, InputError)) as caught:
+        bench.prepare()
+    assert caught.value.code == code
+
+
+def test_a_configuration_that_is_no_table_is_refused(bench):
+    bench.config.write_text("- a\n")
+    with pytest.raises(InputError) as caught:
+        bench.prepare()
+    assert caught.value.code == "bench.shape"
+
+
+def test_the_estimate_is_what_cells_of_the_kind_took(ran):
+    prepared, cells = ran.prepare(), list(ran.cells().values())
+    one = next(c for c in prepared.cells if (c.key.method, c.key.k) == ("decoder-only", 1))
+    alike = [c.cost.total for c in cells if c.key.method == "decoder-only" and c.key.k != "full"]
+    assert Estimate(cells, "cpu").seconds(one) == pytest.approx(sum(alike) / len(alike))
+    assert Estimate([], "cpu").seconds(one) > 6
+
+
+def test_the_plan_names_every_cell(ran):
+    (path,) = (ran.results.path / "plans").iterdir()
+    assert path.name == "bench.json"
+    assert set(json.loads(path.read_text())["cells"]) == set(ran.cells())

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from bench_cells import bench_data, cell, entry, missing
+
+from samplar.io.overlay import png_bytes
+from samplar.report.bench.page import render_bench
+from samplar.report.bench.tables import markdown_table, ratio_table
+
+
+def subjects(dsc: float) -> dict[str, tuple[float, float]]:
+    return {f"p{n}": (dsc + n, dsc - n) for n in range(4)}
+
+
+LEVELS = {"decoder-only": (60, 90), "samed": (50, 91), "copy-nearest": (61, 70)}
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def entries():
+    found = [
+        entry(cell(method, subjects(dsc + 4 * draw), k=k, draw=draw))
+        for method, (few, full) in LEVELS.items()
+        for k, dsc, draws in ((1, few, (0, 1)), ("full", full, (0,)))
+        for draw in draws
+    ]
+    found.append(entry(cell("zero-shot", subjects(80), k=0)))
+    found.append(entry(cell("decoder-only", None, k=9)))
+    return [*found, missing("samed", 9)]
+
+
+@pytest.fixture(scope="module")
+def text(entries, png_module):
+    return render_bench(bench_data(entries, overlays={entries[0].name: png_module}))
+
+
+@pytest.fixture(scope="module")
+def png_module():
+    import numpy as np
+
+    return png_bytes(np.zeros((4, 5, 3), np.uint8))
+
+
+@pytest.fixture(scope="module")
+def page(text, parsed):
+    return parsed(text)
+
+
+def test_every_element_is_closed_and_nothing_comes_from_outside(page, text):
+    assert page.open == []
+    for tag, attributes in page.tags:
+        assert tag not in {"script", "link", "iframe", "object", "embed", "form", "base"}
+        for name, value in attributes.items():
+            assert name not in {"srcset", "style", "action"}
+            assert not name.startswith("on")
+            assert name != "src" or value.startswith("data:image/png;base64,")
+            assert name != "href" or re.fullmatch(r"cells/[\w.%-]+\.json", value)
+    assert not re.search(r"https?://", text)
+
+
+def test_the_table_has_means_spreads_gaps_and_failures(page):
+    for words in (
+        "k = 1 (n = 2)",
+        "full set (n = 1)",
+        "62.0 ± 2.8",  # decoder-only, draws 60 and 64
+        "63.0 ± 2.8",  # copy-nearest
+        "failed",
+        "copy-nearest (trivial)",
+        "zero-shot (oracle: reads the truth)",
+        "HD95 (mm), smaller is better",
+    ):
+        assert words in page.text
+
+
+def test_it_says_where_the_reference_loses(page):
+    assert "decoder-only has the highest mean DSC in 0 of 2 columns." in page.text
+    assert "heart at k = 1 (copy-nearest 63.0, decoder-only 62.0)" in page.text
+    assert "2 columns" in page.text
+
+
+def test_ratios_differences_ranks_costs_and_cells_are_there(page):
+    for words in (
+        "Share of the full set's DSC, in percent",
+        "68.9",  # 62 of 90
+        "Differences to decoder-only",
+        "+10.0 [10.0, 10.0]",  # on samed at k = 1: the same in every draw and subject
+        "Mean ranks",
+        "DSC of every class",
+        "Median and worst slice, k = 1, first draw",
+        "700 MiB",
+        "1,234,567",
+        "1 failed, 1 not computed yet",
+        "heart, decoder-only, k = 9, draw 0, seed 0: 2 of 9. Label more. [exemplars.too_few]",
+    ):
+        assert words in page.text
+
+
+def test_oracles_are_neither_best_nor_ranked_nor_compared(entries):
+    table = markdown_table(bench_data(entries), "heart").markdown()
+    rows = {line.split(" | ")[0].strip("| "): line for line in table.splitlines()}
+    assert "**" not in rows["zero-shot (oracle: reads the truth)"]
+    assert "**63.0 ± 2.8 (9.2)**" in rows["copy-nearest (trivial)"]
+    assert "**91.0 (2.2)**" in rows["samed"]
+
+
+def test_a_share_needs_the_full_set(entries):
+    few = [e for e in entries if e.key.k != "full"]
+    assert ratio_table(bench_data(few), "heart") is None
+
+
+def test_hostile_names_are_only_text(parsed):
+    made = entry(cell(HOSTILE, subjects(50), dataset=HOSTILE))
+    text = render_bench(bench_data([made], reference=HOSTILE, notes=(HOSTILE,)))
+    assert "<script>" not in text
+    assert parsed(text).open == []
+
+
+def test_a_benchmark_that_has_not_begun_has_a_page_too(parsed):
+    page = parsed(render_bench(bench_data([missing("decoder-only", 1)])))
+    assert "Nothing to compare decoder-only with yet." in page.text
+    assert "1 cells: 0 done, 0 failed, 1 not computed yet." in page.text
