@@ -13,11 +13,13 @@ from samplar.api.manifest import resources, versions
 from samplar.api.report import write_report
 from samplar.config.base import build
 from samplar.config.fit import FitConfig
+from samplar.evaluation.trust import Calibration
 from samplar.exemplars.manifest import write_manifest
 from samplar.io.dataset import read_dataset
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.registry import load_method
 from samplar.prediction.adapter import TENSORS, describe, save_adapter
+from samplar.prediction.held_out import HeldOut
 from samplar.sam.device import chosen_device
 from samplar.sam.precision import chosen_precision
 from samplar.sam.weights import find_card, load_sam
@@ -103,7 +105,10 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     if estimate is not None:
         told.note(estimate.line())
     ready = time.monotonic()
-    adapt(model, exemplars, config, run, precision=precision, digest=digest, told=told)
+    held = HeldOut(exemplars, config, precision)
+    show = None if held.reason_against(model) else held.show
+    adapt(model, exemplars, config, run, precision=precision, digest=digest, told=told, show=show)
+    calibration = _told(held.calibration(model), told)
     predicted_in, agreement = precision, None
     if config.training.precision == "auto" and precision == "bf16":
         probe = probe_model(model, samples)
@@ -112,7 +117,7 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     fields = describe(
         config, weights, exemplars, view=view, sequences=sequences, precision=predicted_in
     )
-    fields["agreement"] = agreement
+    fields |= {"agreement": agreement, "calibration": calibration}
     save_adapter(run.adapter, model, fields)
     end = time.monotonic()
     size = (run.adapter / TENSORS).stat().st_size
@@ -122,6 +127,11 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     )
     page = write_report(run, dataset)
     return Fitted(run, page, ready - start, end - ready, cost, estimate)
+
+
+def _told(calibration: Calibration, told: Told) -> Calibration:
+    told.note(calibration.line())
+    return calibration
 
 
 def _heard(probe: Probe, told: Told) -> str:
