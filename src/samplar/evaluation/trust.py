@@ -56,12 +56,11 @@ class Calibration(Strict):
         """Say it in one line."""
         if not self.calibrated:
             return f"not calibrated: {self.reason}"
-        errors = [held.region.ece for held in (self.before, self.after)]
-        before, after = (0.0 if e is None else e for e in errors)
+        before, after = (_error(held.region) for held in (self.before, self.after))
         return (
             f"calibrated on {self.exemplars} exemplars held out in {self.folds} folds: temperature "
-            f"{self.temperature:.2f}, calibration error near structures {before:.3f} before and "
-            f"{after:.3f} after"
+            f"{self.temperature:.2f}, calibration error near structures {before} before and "
+            f"{after} after"
         )
 
 
@@ -140,3 +139,17 @@ class TrustResult(Strict):
     missed: list[str]
     calibrated: bool
     reliability: Held | None
+
+    def line(self) -> str:
+        """Say it in one line."""
+        ranks = "too few or equal" if self.spearman is None else f"{self.spearman:.2f}"
+        said = f"expected against true DSC of {len(self.cases)} cases: rank correlation {ranks}"
+        if self.reliability is None:
+            return said
+        near, whole = (_error(r) for r in (self.reliability.region, self.reliability.everywhere))
+        return f"{said}; calibration error {near} near structures, {whole} over all voxels"
+
+
+def _error(reliability: Reliability) -> str:
+    error = reliability.ece
+    return "undefined" if error is None else f"{error:.3f}"

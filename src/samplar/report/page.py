@@ -15,6 +15,7 @@ from samplar.report.facts import run_facts
 from samplar.report.headline import count, headline
 from samplar.report.markup import Html, element
 from samplar.report.sections import exemplars, scores, slices, synthesis, training
+from samplar.report.trust import trust
 
 NOT_A_DEVICE = (
     "Research software. Not a medical device: not for diagnosis, treatment or any other clinical"
@@ -34,6 +35,7 @@ def render(data: ReportData) -> str:
         _header(data),
         *((headline(data), scores(data)) if data.methods else _unscored(data)),
         slices(data),
+        trust(data),
         training(data),
         exemplars(data),
         synthesis(data),
