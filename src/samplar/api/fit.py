@@ -25,7 +25,7 @@ from samplar.sam.precision import chosen_precision
 from samplar.sam.weights import find_card, load_sam
 from samplar.training.embed import embedder
 from samplar.training.estimate import Estimate, estimate_fit
-from samplar.training.fit import Told, adapt, pool_size
+from samplar.training.fit import Told, adapt, pool_size, with_refits
 from samplar.training.precision import Probe, probe_model, probe_sam
 from samplar.training.prepare import choose_view, pick_exemplars
 from samplar.training.run import RunFolder, open_run, run_digest
@@ -101,11 +101,11 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     run.claim(digest, precision=precision)
     write_manifest(run.path / "exemplars.yaml", manifest)
     run.write_config(config)
-    estimate = _estimate(model, config, exemplars=len(exemplars), precision=precision)
+    held = HeldOut(exemplars, config, precision)
+    estimate = _estimate(model, config, held, precision=precision)
     if estimate is not None:
         told.note(estimate.line())
     ready = time.monotonic()
-    held = HeldOut(exemplars, config, precision)
     show = None if held.reason_against(model) else held.show
     adapt(model, exemplars, config, run, precision=precision, digest=digest, told=told, show=show)
     calibration = _told(held.calibration(model), told)
@@ -140,11 +140,10 @@ def _heard(probe: Probe, told: Told) -> str:
 
 
 def _estimate(
-    model: AdaptedSam, config: FitConfig, *, exemplars: int, precision: str
+    model: AdaptedSam, config: FitConfig, held: HeldOut, *, precision: str
 ) -> Estimate | None:
     if not model.method.card.trains:
         return None
-    images = pool_size(config, exemplars)
-    return estimate_fit(
-        model, config.training, images=images, size=config.size, precision=precision
-    )
+    images = pool_size(config, len(held.exemplars))
+    training = with_refits(config, held.folds(model))
+    return estimate_fit(model, training, images=images, size=config.size, precision=precision)

@@ -19,7 +19,7 @@ from samplar.methods.contract import is_oracle
 from samplar.prediction.adapter import AdapterCard, load_adapter, read_card
 from samplar.prediction.launch import Launch
 from samplar.prediction.predict import Options, Outcome, Result, outcome_of, predict_here
-from samplar.prediction.review import write_review
+from samplar.prediction.review import review_queue, write_review
 from samplar.prediction.worker import Job
 from samplar.prediction.workers import Workers
 from samplar.sam.device import chosen_device, device_of
@@ -111,6 +111,7 @@ def predict(
         SamplarError: before the first case; the failures of single cases are in the outcome.
     """
     ensure_writable(out)
+    review_queue(out)  # a damaged record of an earlier run is refused now, not after hours
     card, where = read_card(folder), chosen_device(device)
     wanted = card.precision if options.precision == "auto" else options.precision
     options = replace(options, precision=chosen_precision(wanted, where))

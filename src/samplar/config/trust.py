@@ -14,5 +14,5 @@ class TrustConfig(Strict):
     """Whether to calibrate; that needs three exemplars, and two subjects among them."""
     folds: int = Field(default=2, ge=2, le=16)
     """Refits, each without some subjects; never more than there are subjects."""
-    share: float = Field(default=0.2, gt=0, le=1)
+    share: float = Field(default=0.3, gt=0, le=1)
     """How long a refit is, as a share of `training.iterations`."""

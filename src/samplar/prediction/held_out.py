@@ -58,6 +58,12 @@ class HeldOut:
             return "the method reads the truth"
         return why_no_folds(self.exemplars)
 
+    def folds(self, model: AdaptedSam) -> int:
+        """Return how many folds the exemplars are dealt into; 0 where nothing is held out."""
+        if self.reason_against(model):
+            return 0
+        return len(subject_folds(self.exemplars, self.config.trust.folds))
+
     def show(self, model: AdaptedSam, fold: Sequence[int]) -> None:
         """Let a model segment the exemplars of a fold, just as `samplar predict` would.
 
@@ -96,7 +102,7 @@ class HeldOut:
             calibrated=True,
             reason="",
             temperature=temperature,
-            folds=len(subject_folds(self.exemplars, self.config.trust.folds)),
+            folds=self.folds(model),
             share=self.config.trust.share if model.method.card.trains else None,
             exemplars=len(self.looks),
             before=self._held(1.0),

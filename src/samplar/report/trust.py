@@ -34,7 +34,7 @@ def trust(data: ReportData) -> Html:
     lines += [] if result is None else [_capital(result.line())]
     parts = [element("p", f"{line}") for line in lines]
     rule = [element("p.label", RECIPE)] if charts else []
-    return section("Trust", *parts, element("div.pair", *charts), *rule)
+    return section("Trust", *parts, element("div.squares", *charts), *rule)
 
 
 def _said(calibration: Calibration) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from samplar.config.fit import FitConfig
+from samplar.config.training import TrainingConfig
 from samplar.exemplars.exemplar import ExemplarSet
 from samplar.exemplars.folds import subject_folds
 from samplar.methods.adapted import AdaptedSam
@@ -104,9 +105,9 @@ def adapt(
         fresh = copied_state(model)
         train(model, pool, whole)
         if show is not None and folds:
-            iterations = refit_iterations(config)
-            told.stage("calibration", len(folds) * iterations)
-            further = Refits(folds, fresh, whole, iterations, show, lambda n: told.step(n, None))
+            short = refit_config(config)
+            told.stage("calibration", len(folds) * short.iterations)
+            further = Refits(folds, fresh, whole, short, show, lambda n: told.step(n, None))
             refit(model, pool, further)
 
 
@@ -115,9 +116,22 @@ def _remember(model: AdaptedSam, samples: Samples, numbers: Sequence[int]) -> No
     model.remember(samples.images[chosen].to(device), samples.labels[chosen].to(device))
 
 
-def refit_iterations(config: FitConfig) -> int:
-    """Return how many iterations one of the refits has that calibrate."""
-    return max(1, round(config.trust.share * config.training.iterations))
+def refit_config(config: FitConfig) -> TrainingConfig:
+    """Return how one of the refits that calibrate is trained: shorter, with half the batch."""
+    training = config.training
+    return training.model_copy(
+        update={
+            "iterations": max(1, round(config.trust.share * training.iterations)),
+            "batch": max(1, training.batch // 2),
+        }
+    )
+
+
+def with_refits(config: FitConfig, folds: int) -> TrainingConfig:
+    """Return the training as long as it is with that many refits, for an estimate of time."""
+    training, short = config.training, refit_config(config)
+    more = folds * short.iterations * short.batch / training.batch
+    return training.model_copy(update={"iterations": training.iterations + round(more)})
 
 
 def starting_exemplars(

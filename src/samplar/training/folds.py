@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Integer
 from torch import Tensor
 
+from samplar.config.training import TrainingConfig
 from samplar.methods.adapted import AdaptedSam
 from samplar.synthesis.samples import Samples
 from samplar.training.loop import TrainingRun, train
@@ -57,7 +58,7 @@ class Refits:
         folds: numbers of exemplars, as `samplar.exemplars.folds` deals them.
         fresh: the state of the model before it was trained.
         run: of the whole training; a refit is shorter.
-        iterations: how many each refit has.
+        config: of each refit; its checkpoints and all else are as in the whole training.
         show: is given each refitted model.
         on_step: told how many iterations of all refits are done.
     """
@@ -65,7 +66,7 @@ class Refits:
     folds: Sequence[Sequence[int]]
     fresh: Mapping[str, Tensor]
     run: TrainingRun
-    iterations: int
+    config: TrainingConfig
     show: Show
     on_step: Callable[[int], None]
 
@@ -97,14 +98,13 @@ def copied_state(model: AdaptedSam) -> dict[str, Tensor]:
 
 
 def _shorter(refits: Refits, number: int, fold: Sequence[int]) -> TrainingRun:
-    run, before = refits.run, number * refits.iterations
-    config = run.config.model_copy(update={"iterations": refits.iterations})
+    run, before = refits.run, number * refits.config.iterations
     folder = run.folder / FOLDER / str(number)
     folder.mkdir(parents=True, exist_ok=True)
-    parts = [run.digest, refits.iterations, list(fold)]
+    parts = [run.digest, refits.config.model_dump(mode="json"), list(fold)]
     return replace(
         run,
-        config=config,
+        config=refits.config,
         folder=folder,
         digest=hashlib.sha256(json.dumps(parts).encode()).hexdigest(),
         on_step=lambda done, _loss: refits.on_step(before + done),

@@ -63,7 +63,8 @@ def refitted(model, pool, running, tmp_path):
     def show(seen, fold):
         shown.append((list(fold), digest_of(seen.adapter_state())))
 
-    refit(model, pool, Refits([[1], [0, 2]], fresh, run, 2, show, steps.append))
+    short = run.config.model_copy(update={"iterations": 2})
+    refit(model, pool, Refits([[1], [0, 2]], fresh, run, short, show, steps.append))
     return model, pool, fresh, learnt, shown, steps
 
 
@@ -86,8 +87,6 @@ def test_a_refit_is_a_training_from_the_start_on_its_part_alone(refitted, adapte
 
 def test_a_fold_that_is_everywhere_is_passed_over(model, pool, running, tmp_path):
     shown = []
-    refits = Refits(
-        [[0, 1, 2]], copied_state(model), running(folder=tmp_path), 2, shown.append, shown.append
-    )
-    refit(model, pool, refits)
+    run, fresh = running(folder=tmp_path), copied_state(model)
+    refit(model, pool, Refits([[0, 1, 2]], fresh, run, run.config, shown.append, shown.append))
     assert shown == []
