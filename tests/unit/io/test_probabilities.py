@@ -44,7 +44,8 @@ def test_another_kind_of_image_is_refused(tmp_path):
     nibabel.save(nibabel.Nifti1Image(np.zeros((5, 4, 3, 3), np.int16), None), tmp_path / "b.nii.gz")
     with pytest.raises(InputError, match=r"io\.probabilities"):
         read_probabilities(tmp_path / "b.nii.gz", like, classes=2)
-    whole = write_probabilities(tmp_path / "c.nii", np.zeros((3, 5, 4, 3), np.float32), like)
+    plain = volume(tmp_path / "c.nii", (5, 4, 3))
+    whole = write_probabilities(tmp_path / "c.nii", np.zeros((3, 5, 4, 3), np.float32), plain)
     whole.write_bytes(whole.read_bytes()[:-40])
     with pytest.raises(InputError, match=r"io\.probabilities"):
         read_probabilities(whole, like, classes=2)
