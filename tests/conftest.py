@@ -172,12 +172,10 @@ def taught(
     return teach
 
 
-@pytest.fixture
-def volumes(tmp_path: Path) -> Path:
+def write_discs(root: Path) -> Path:
     """Write a data set of three subjects: volumes of 32 x 28 x 5 with two bright organs each."""
     import nibabel
 
-    root = tmp_path / "discs"
     for seed, case in enumerate(("ann", "bob", "cid")):
         images, labels = phantom_arrays(count=5, height=28, width=32, classes=2, seed=seed)
         labels[4] = 0  # the last slice shows nothing
@@ -191,3 +189,15 @@ def volumes(tmp_path: Path) -> Path:
             nibabel.save(image, path)
     (root / "label_names.json").write_text('{"1": "left", "2": "right"}')
     return root
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> Path:
+    """Return a data set of three subjects, new for every test."""
+    return write_discs(tmp_path / "discs")
+
+
+@pytest.fixture(scope="session")
+def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data set of three subjects that no test changes."""
+    return write_discs(tmp_path_factory.mktemp("shared") / "discs")

@@ -13,12 +13,14 @@ from samplar.api.manifest import numbers_by_rate, resources, versions
 from samplar.api.report import write_report
 from samplar.config.base import build
 from samplar.config.fit import FitConfig
+from samplar.evaluation.trust import Calibration
 from samplar.exemplars.manifest import write_manifest
 from samplar.io.dataset import read_dataset
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.contract import Method
 from samplar.methods.registry import load_method
 from samplar.prediction.adapter import TENSORS, describe, save_adapter
+from samplar.prediction.held_out import HeldOut
 from samplar.sam.device import chosen_device
 from samplar.sam.model import Sam
 from samplar.sam.precision import chosen_precision
@@ -26,7 +28,7 @@ from samplar.sam.weights import find_card, load_sam
 from samplar.synthesis.samples import Samples
 from samplar.training.embed import embedder
 from samplar.training.estimate import Estimate, estimate_fit
-from samplar.training.fit import Told, adapt, pool_size
+from samplar.training.fit import Told, adapt, pool_size, with_refits
 from samplar.training.precision import Probe, probe_model, probe_sam
 from samplar.training.prepare import choose_view, pick_exemplars
 from samplar.training.run import RunFolder, open_run, run_digest
@@ -105,11 +107,14 @@ def fit(
     run.claim(digest, precision=precision)
     write_manifest(run.path / "exemplars.yaml", manifest)
     run.write_config(config)
-    estimate = _estimate(model, config, exemplars=len(exemplars), precision=precision)
+    held = HeldOut(exemplars, config, precision)
+    estimate = _estimate(model, config, held, precision=precision)
     if estimate is not None:
         told.note(estimate.line())
     ready = time.monotonic()
-    adapt(model, exemplars, config, run, precision=precision, digest=digest, told=told)
+    show = None if held.reason_against(model) else held.show
+    adapt(model, exemplars, config, run, precision=precision, digest=digest, told=told, show=show)
+    calibration = _told(held.calibration(model), told)
     predicted_in, agreement = precision, None
     if config.training.precision == "auto" and precision == "bf16":
         probe = probe_model(model, samples)
@@ -118,7 +123,7 @@ def fit(
     fields = describe(
         config, weights, exemplars, view=view, sequences=sequences, precision=predicted_in
     )
-    fields["agreement"] = agreement
+    fields |= {"agreement": agreement, "calibration": calibration}
     save_adapter(run.adapter, model, fields)
     end = time.monotonic()
     size = (run.adapter / TENSORS).stat().st_size
@@ -143,17 +148,21 @@ def _begun_in(sam: Sam, samples: Samples, method: Method, told: Told) -> str:
     return "fp32"
 
 
+def _told(calibration: Calibration, told: Told) -> Calibration:
+    told.note(calibration.line())
+    return calibration
+
+
 def _heard(probe: Probe, told: Told) -> str:
     told.note(probe.line())
     return probe.chosen
 
 
 def _estimate(
-    model: AdaptedSam, config: FitConfig, *, exemplars: int, precision: str
+    model: AdaptedSam, config: FitConfig, held: HeldOut, *, precision: str
 ) -> Estimate | None:
     if not model.method.card.trains:
         return None
-    images = pool_size(config, exemplars)
-    return estimate_fit(
-        model, config.training, images=images, size=config.size, precision=precision
-    )
+    images = pool_size(config, len(held.exemplars))
+    training = with_refits(config, held.folds(model))
+    return estimate_fit(model, training, images=images, size=config.size, precision=precision)

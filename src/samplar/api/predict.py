@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from samplar.errors import UsageError
+from samplar.evaluation.trust import CaseTrust
 from samplar.io.atomic import ensure_writable
 from samplar.io.dataset import Case, Dataset, find_images, read_dataset
 from samplar.io.layouts.detect import is_dataset
@@ -18,6 +19,7 @@ from samplar.methods.contract import is_oracle
 from samplar.prediction.adapter import AdapterCard, load_adapter, read_card
 from samplar.prediction.launch import Launch
 from samplar.prediction.predict import Options, Outcome, Result, outcome_of, predict_here
+from samplar.prediction.review import review_queue, write_review
 from samplar.prediction.worker import Job
 from samplar.prediction.workers import Workers
 from samplar.sam.device import chosen_device, device_of
@@ -40,11 +42,13 @@ class Predicted:
         outcome: of all cases, or, where `shared` is true, of those of this process.
         seconds: how long it took, the loading of the model included.
         shared: whether this is one of several launched processes and another one has it all.
+        review: the cases in `out`, those to look at first at the top; empty where `shared` is true.
     """
 
     outcome: Outcome
     seconds: float
     shared: bool = False
+    review: tuple[CaseTrust, ...] = ()
 
 
 def find_inputs(
@@ -107,11 +111,12 @@ def predict(
         SamplarError: before the first case; the failures of single cases are in the outcome.
     """
     ensure_writable(out)
+    review_queue(out)  # a damaged record of an earlier run is refused now, not after hours
     card, where = read_card(folder), chosen_device(device)
     wanted = card.precision if options.precision == "auto" else options.precision
     options = replace(options, precision=chosen_precision(wanted, where))
     job = Job(folder, inputs.cases, inputs.dataset, out, options)
-    start, notes = time.monotonic(), _oracle_note(card)
+    start, notes = time.monotonic(), [*_oracle_note(card), *_trust_note(card)]
     if launch is not None:
         _check_no_workers(workers)
         results = _predict_share(job, launch, device_of(where, launch.local_rank), on_case)
@@ -125,7 +130,8 @@ def predict(
     outcome = outcome_of(job.cases, results)
     outcome.notes[:0] = notes
     shared = launch is not None and launch.rank > 0
-    return Predicted(outcome, time.monotonic() - start, shared)
+    review = () if shared else tuple(write_review(out))
+    return Predicted(outcome, time.monotonic() - start, shared, review)
 
 
 def _predict_share(
@@ -156,3 +162,11 @@ def _oracle_note(card: AdapterCard) -> list[str]:
     if not is_oracle(card.prompted):
         return []
     return [f"{card.shown_name} reads the truth; do not compare it with methods that do not"]
+
+
+def _trust_note(card: AdapterCard) -> list[str]:
+    if card.calibration.calibrated:
+        return []
+    return [
+        f"{card.calibration.line()}; the expected DSC is too high, and at best puts cases in order"
+    ]

@@ -78,7 +78,7 @@ def predict(
 
     The labels are on the grid of their image. One bad case does not stop the others: it is listed
     in OUT/failures.jsonl, and the exit status is 7. A case that comes alone, or any case with
-    --strict, is refused at once.
+    --strict, is refused at once. OUT/review.csv says which cases to look at first.
     """
     from samplar.api.predict import find_inputs
     from samplar.api.predict import predict as predict_now
@@ -128,11 +128,13 @@ def _tell(screen: Screen, out: Path, predicted: Predicted) -> int:
         "done": [str(path) for path in outcome.done],
         "failed": failed,
         "notes": outcome.notes,
+        "review": [record.model_dump(mode="json") for record in predicted.review],
         "seconds": predicted.seconds,
     }
     text = f"{len(outcome.done)} cases in {out}, {predicted.seconds:.1f} s"
     more = f"; {len(failed)} failed, see {listing}" if failed else ""
-    screen.result(document, text + more)
+    first = f"; to look at first: {predicted.review[0].case}" if len(predicted.review) > 1 else ""
+    screen.result(document, text + more + first)
     return SOME_FAILED if failed else 0
 
 

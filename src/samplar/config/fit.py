@@ -13,6 +13,7 @@ from pydantic import Field
 from samplar.config.base import Strict, build, merged
 from samplar.config.synthesis import SynthesisConfig
 from samplar.config.training import TrainingConfig
+from samplar.config.trust import TrustConfig
 from samplar.errors import UsageError
 
 Preset = Literal["auto", "fast", "standard", "paper"]
@@ -65,6 +66,7 @@ class FitConfig(Strict):
     channels: tuple[int, ...] | None = None
     synthesis: SynthesisConfig = SynthesisConfig()
     training: TrainingConfig = TrainingConfig()
+    trust: TrustConfig = TrustConfig()
     preset: Preset = "auto"
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     device: str = "auto"

@@ -18,7 +18,7 @@ from samplar.io.nifti_header import Layout, check_layout, parse, stored
 from samplar.io.nifti_write import write_labels, write_probabilities
 from samplar.io.volume import LabelVolume, Volume
 
-__all__ = ["read", "read_labels", "write_labels", "write_probabilities"]
+__all__ = ["read", "read_labels", "read_probabilities", "write_labels", "write_probabilities"]
 
 
 def read(path: Path) -> Volume:
@@ -45,6 +45,33 @@ def read_labels(path: Path) -> LabelVolume:
     volume = read(path)
     array, notes = whole_numbers(volume.array[0], path)
     return LabelVolume(array, volume.affine, volume.unit, path, volume.notes + notes)
+
+
+def read_probabilities(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Read what `write_probabilities` wrote, (k+1, x, y, z), in the float32 of the file.
+
+    Args:
+        path: a 4D file, (x, y, z, k+1).
+        shape: (k+1, x, y, z), as it has to be.
+
+    Raises:
+        InputError: `io.probabilities` for anything else; those of `samplar.io.content`.
+    """
+    content = read_content(path)
+    header = parse(content.data, path)
+    count = int(header["dim"][0])
+    found = tuple(int(size) for size in header["dim"][1 : count + 1])
+    start = int(header["vox_offset"])
+    held = (len(content.data) - start) // 4
+    if found != (*shape[1:], shape[0]) or int(header["datatype"]) != 16 or held != np.prod(found):
+        raise InputError(
+            f"shape {found} with {held:,} numbers, expected {(*shape[1:], shape[0])}",
+            fix="Predict again with --probabilities",
+            code="io.probabilities",
+            path=path,
+        )
+    flat = np.frombuffer(content.data, header.endianness + "f4", offset=start)
+    return np.moveaxis(flat.reshape(found, order="F"), -1, 0)
 
 
 def _admit(path: Path) -> tuple[Content, Layout]:

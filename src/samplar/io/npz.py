@@ -84,6 +84,18 @@ def write_probabilities(path: Path, probabilities: np.ndarray, like: Volume) -> 
     _write(path, "probabilities", _stored_axes(probabilities, like), like)
 
 
+def read_probabilities(path: Path) -> np.ndarray:
+    """Read what `write_probabilities` wrote: (k+1, x, y, z), or (k+1, H, W, 1) for a plain image.
+
+    Raises:
+        InputError: as `read`.
+    """
+    name, array, _ = _members(path, ("probabilities",))
+    if array.ndim not in (3, 4):
+        raise _dimensions(name, array, path)
+    return _file_axes(array, flat=array.ndim == 3)
+
+
 def _file_axes(array: np.ndarray, *, flat: bool) -> np.ndarray:
     return array[..., None] if flat else array.swapaxes(-3, -1)
 

@@ -21,6 +21,7 @@ from samplar.config.base import Strict, build
 from samplar.config.fit import FitConfig
 from samplar.config.training import Precision
 from samplar.errors import WeightsError
+from samplar.evaluation.trust import Calibration
 from samplar.exemplars.exemplar import ExemplarSet
 from samplar.io.atomic import write_bytes
 from samplar.io.intensity import IntensityRule
@@ -69,6 +70,8 @@ class AdapterCard(Strict):
     precision: Precision
     agreement: float | None = Field(default=None, ge=0, le=1)
     """Mean Dice between its masks in bf16 and in fp32 on exemplars, where both were tried."""
+    calibration: Calibration = Calibration()
+    """How far its probabilities can be trusted."""
     seed: int
     exemplars: tuple[ExemplarRecord, ...]
     exemplars_digest: str
@@ -239,6 +242,8 @@ Classes:
 
 Made from {len(card.exemplars)} exemplars ({card.plane} slices, shown at {card.size} px):
 {shown}
+
+Its probabilities are {card.calibration.line()}.
 
 Not a medical device. For research only.
 """

@@ -19,6 +19,8 @@ from samplar.io.volume import Volume
 from samplar.methods.adapted import AdaptedSam
 from samplar.prediction.adapter import AdapterCard
 from samplar.prediction.cleanup import keep_largest
+from samplar.prediction.doubt import Doubt
+from samplar.prediction.trust import case_trust, write_trust
 from samplar.prediction.volume import predict_volume
 
 if TYPE_CHECKING:
@@ -43,11 +45,14 @@ class Shown:
 
 @dataclass(frozen=True)
 class Segmented:
-    """Class indices (x, y, z) uint8, and probabilities (k+1, x, y, z) float16 if asked for."""
+    """Class indices (x, y, z) uint8, the sums of their probabilities, and, if asked for,
+    the probabilities, (k+1, x, y, z) float16.
+    """
 
     case: Case
     image: Volume
     labels: np.ndarray
+    doubt: Doubt
     probabilities: np.ndarray | None
 
 
@@ -94,6 +99,7 @@ class Stages:
         Raises:
             UsageError: `methods.oracle`.
         """
+        doubt = Doubt(self.card.calibration.temperature)
         labels, probabilities = predict_volume(
             self.model,
             self.card,
@@ -101,11 +107,12 @@ class Stages:
             options=self.options,
             truth=shown.truth,
             slices=shown.slices,
+            doubt=doubt,
         )
-        return Segmented(shown.case, shown.image, labels, probabilities)
+        return Segmented(shown.case, shown.image, labels, doubt, probabilities)
 
     def write(self, made: Segmented) -> Written:
-        """Write the label map, and the probabilities if there are any.
+        """Write how far to trust the labels, then the label map, and probabilities if any.
 
         Raises:
             OutputError: see `samplar.io.atomic.write_with`.
@@ -119,6 +126,7 @@ class Stages:
             ]
         values = card.labels.to_values(labels)
         name = label_name(image, made.case.id, top=max(card.class_values))
+        write_trust(self.out, case_trust(made.case.id, name, made.doubt, card))
         path = write_labels(self.out / name, values, image)
         if made.probabilities is not None:
             ensure_writable(self.out / PROBABILITIES)

@@ -100,10 +100,11 @@ def open_run(path: Path, *, resume: bool) -> RunFolder:
 def run_digest(config: FitConfig, *, exemplars: str, weights: str, precision: str) -> str:
     """Return the SHA-256 of all that decides the trained tensors.
 
-    Where the data lie, the device and how often checkpoints are written are left out.
+    Where the data lie, the device, how often checkpoints are written and what is done to calibrate
+    are left out.
     """
     decisive = json.loads(config.model_dump_json())
-    for name in ("dataset", "split", "exemplars", "device", "preset"):
+    for name in ("dataset", "split", "exemplars", "device", "preset", "trust"):
         del decisive[name]
     del decisive["training"]["checkpoint_every"], decisive["training"]["memory"]
     parts = {**decisive, "digest": exemplars, "sha256": weights, "precision": precision}

@@ -7,6 +7,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import torch
 
 from samplar.errors import InputError
 from samplar.io.affine import Affine
@@ -209,9 +210,13 @@ def test_only_the_largest_part_may_be_kept(learnt, card, volume, folders, monkey
     images, out = folders
     scattered = np.zeros((8, 8, 2), dtype=np.uint8)
     scattered[0, 0, 0] = scattered[4:6, 4:6, 0] = 1
-    monkeypatch.setattr(
-        "samplar.prediction.stages.predict_volume", lambda *_, **__: (scattered, None)
-    )
+
+    def as_drawn(*_, doubt, **__):
+        hot = torch.nn.functional.one_hot(torch.from_numpy(scattered).long(), 3)
+        doubt.add(9 * hot.permute(2, 3, 0, 1).float())
+        return scattered, None
+
+    monkeypatch.setattr("samplar.prediction.stages.predict_volume", as_drawn)
     case = stored(images, "ann", volume((8, 8, 2)))
     outcome, _ = run_cases(learnt, card, [case], out, largest=True)
     assert outcome.notes == ["ann: removed 1 voxels of left"]

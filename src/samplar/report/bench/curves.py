@@ -68,9 +68,9 @@ class _Scale:
         low = max(0, math.floor(min(lows) / 10) * 10)
         high = min(100, math.ceil(max(highs) / 10) * 10)
         counts = [k for k in columns if isinstance(k, int)]
-        logs = {k: math.log2(k) for k in counts}
+        logs: dict[Column, float] = {k: math.log2(k) for k in counts}
         last = max(logs.values(), default=0.0)
-        at: dict[Column, float] = dict(logs)
+        at = dict(logs)
         if FULL in columns:
             at[FULL] = last + 1.5 if counts else 0.0
         first, width = min(at.values(), default=0.0), max(at.values(), default=0.0)
