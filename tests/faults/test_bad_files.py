@@ -1,4 +1,4 @@
-"""Every format of image, damaged or not one at all: one line, status 3, nothing written, no wait."""
+"""Every format of image, damaged or none at all: one line, status 3, nothing written, no wait."""
 
 from __future__ import annotations
 

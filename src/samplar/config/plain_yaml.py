@@ -13,7 +13,9 @@ from typing import Any
 import yaml
 
 MAX_DEPTH = 50
-_PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9]\d*|\.(inf|nan)|(0|[1-9]\d*)?\.?\d*(e[-+]?\d+)?)", re.I)
+_PLAIN_NUMBER = re.compile(
+    r"[-+]?(0|[1-9]\d*)(\.\d*)?(e[-+]?\d+)?|[-+]?\.\d+(e[-+]?\d+)?|[-+]?\.(inf|nan)", re.IGNORECASE
+)
 _NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same grammar, many times as fast
 

@@ -7,11 +7,12 @@ words. Loading checks every file digest and every tensor; nothing is loaded loos
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
@@ -21,6 +22,7 @@ from samplar.config.fit import FitConfig
 from samplar.config.training import Precision
 from samplar.errors import WeightsError
 from samplar.exemplars.exemplar import ExemplarSet
+from samplar.io.admission import MAX_LABEL
 from samplar.io.atomic import write_bytes
 from samplar.io.intensity import IntensityRule
 from samplar.io.labels import LabelSet
@@ -62,7 +64,7 @@ class AdapterCard(Strict):
     """The known weights whose pixel rule they borrow."""
     class_names: tuple[str, ...]
     class_values: tuple[int, ...]
-    size: int = Field(ge=16)
+    size: int = Field(ge=16, le=2048)
     plane: Plane
     intensity: IntensityRule
     channels: tuple[int, ...] | None
@@ -75,6 +77,16 @@ class AdapterCard(Strict):
     exemplars: tuple[ExemplarRecord, ...]
     exemplars_digest: str
     tensors_sha256: str
+
+    @field_validator("class_values")
+    @classmethod
+    def _one_each(cls, values: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        names = info.data.get("class_names", values)
+        if len(values) != len(names) or len(set(values)) < len(values):
+            raise ValueError(f"{len(names)} names need as many different values")
+        if not all(0 < value <= MAX_LABEL for value in values) or not values:
+            raise ValueError(f"values lie in 1..{MAX_LABEL}, and there is at least one")
+        return values
 
     @property
     def labels(self) -> LabelSet:
@@ -89,7 +101,7 @@ class AdapterCard(Strict):
             UsageError: `methods.unknown`, or `config.invalid`.
         """
         method = load_method(self.method)
-        return method.prompted(build(method.config, self.method_config))
+        return method.prompted(build(method.config, self.method_config, path=CARD))
 
     @property
     def shown_name(self) -> str:
@@ -190,7 +202,9 @@ def load_adapter(folder: Path, *, device: str | torch.device = "cpu") -> Adapted
     config = build(method.config, card.method_config, path=str(place / CARD))
     sam = load_sam(card.weights, device=device)
     model = AdaptedSam(sam, method, config, len(card.labels))
-    model.load_adapter_state(read_tensors(place, card), path=str(place / TENSORS))
+    tensors = read_tensors(place, card)
+    _check_numbers(tensors, model.trained(), place / TENSORS)
+    model.load_adapter_state(tensors, path=str(place / TENSORS))
     return model
 
 
@@ -219,6 +233,24 @@ def read_tensors(folder: Path, card: AdapterCard) -> dict[str, torch.Tensor]:
             code="adapter.damaged",
             path=path,
         ) from error
+
+
+def _check_numbers(
+    found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor], path: Path
+) -> None:
+    """Refuse other types than those trained, and numbers that are not finite: all would be used."""
+    for name, tensor in found.items():
+        wanted = expected.get(name, tensor).dtype
+        strange = int((~torch.isfinite(tensor)).sum())
+        if tensor.dtype == wanted and not strange:
+            continue
+        other = f"holds {tensor.dtype}, expected {wanted}"
+        raise WeightsError(
+            f"{name} {f'has {strange} values that are not finite' if strange else other}",
+            fix="Copy the adapter folder again, whole, or fit again",
+            code="adapter.not_finite" if strange else "adapter.dtype",
+            path=path,
+        )
 
 
 def readme(card: AdapterCard, size: int) -> str:
