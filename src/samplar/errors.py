@@ -36,10 +36,14 @@ class SamplarError(Exception):
         return _rebuilt, (type(self), self.problem, self.fix, self.code, self.path)
 
     def line(self) -> str:
-        """Return the one line shown to the user, whatever line breaks the file name holds."""
+        """Return the one line shown to the user.
+
+        What does not print stands in it escaped: a file name can hold line breaks, the codes that
+        colour a terminal, and signs that turn the direction of writing.
+        """
         where = "" if self.path is None else f"{self.path}: "
         text = f"samplar: {where}{self.problem}. {self.fix}. [{self.code}]"
-        return text.replace("\r", "\\r").replace("\n", "\\n")
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _rebuilt(

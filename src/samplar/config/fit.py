@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field
 
 from samplar.config.base import Strict, build, merged
+from samplar.config.plain_yaml import parse_yaml
 from samplar.config.synthesis import SynthesisConfig
 from samplar.config.training import TrainingConfig
 from samplar.config.trust import TrustConfig
@@ -120,10 +120,12 @@ def setting(text: str) -> dict[str, Any]:
             code="config.set",
         )
     try:
-        content: Any = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        content: Any = parse_yaml(value)
+    except ValueError as error:
         raise UsageError(
-            f"--set {text!r}: the value is not YAML", fix="Quote it", code="config.set"
+            f"--set {text!r}: the value is not plain YAML ({error})",
+            fix="Put it in quotes",
+            code="config.set",
         ) from error
     for part in reversed(name.split(".")):
         content = {part: content}

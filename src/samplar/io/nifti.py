@@ -77,8 +77,9 @@ def read_probabilities(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 def _admit(path: Path) -> tuple[Content, Layout]:
     """Read the bytes, refusing a header that claims too much before the rest is read."""
 
-    def peek(head: bytes) -> None:
-        check_layout(parse(head, path), path)
+    def peek(head: bytes) -> int:
+        layout = check_layout(parse(head, path), path)
+        return layout.offset + layout.voxels * layout.dtype.itemsize
 
     content = read_content(path, peek=peek)
     return content, check_layout(parse(content.data, path), path)
@@ -108,9 +109,11 @@ def _scaled(raw: np.ndarray, layout: Layout) -> np.ndarray:
     slope, inter = layout.slope, layout.inter
     if (slope, inter) == (1, 0):
         return raw
-    values = raw.astype(np.float64) * slope + inter
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused next
+        values = raw.astype(np.float64) * slope + inter
     exact = raw.dtype.kind in "iu" and slope.is_integer() and inter.is_integer()
     if exact and np.abs(values).max() < 2**31:  # CT stored with an offset stays whole numbers
         low, high = float(values.min()), float(values.max())
         return values.astype(np.int16 if low >= -(2**15) and high < 2**15 else np.int32)
-    return values.astype(raw.dtype if raw.dtype == np.float64 else np.float32)
+    with np.errstate(over="ignore"):
+        return values.astype(raw.dtype if raw.dtype == np.float64 else np.float32)

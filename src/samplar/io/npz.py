@@ -11,6 +11,7 @@ import math
 import zipfile
 import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -131,7 +132,7 @@ def _members(path: Path, names: tuple[str, ...]) -> tuple[str, np.ndarray, np.nd
         raise InputError("is not an npz archive", fix=fix, code="io.format", path=path)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            held = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            held = _held(archive)
             name = next((name for name in names if name in held), None)
             if name is None:
                 problem = f"holds {', '.join(held) or 'nothing'}, but none of {', '.join(names)}"
@@ -146,28 +147,46 @@ def _members(path: Path, names: tuple[str, ...]) -> tuple[str, np.ndarray, np.nd
     return name, array, spacing
 
 
+def _held(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the members by name.
+
+    The checksums cover the members and not the directory that names them. But each member has its
+    name before it too, and opening one compares the two.
+    """
+    held: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        archive.open(info).close()
+        name = info.filename.removesuffix(".npy")
+        if name in held:
+            raise zipfile.BadZipFile(f"{name} is there twice")
+        held[name] = info
+    return held
+
+
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> np.ndarray:
     """Unpack one .npy member; the archive gives no more bytes than it declares."""
     if info.file_size > MAX_BYTES:
         raise too_large(f"{info.filename} of {info.file_size:,} bytes", path)
-    stream = io.BytesIO(archive.read(info))
-    version = np.lib.format.read_magic(stream)
-    read_header = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else np.lib.format.read_array_header_2_0
-    )
-    shape, fortran, dtype = read_header(stream)
+    with archive.open(info) as stream:
+        shape, fortran, dtype = _npy_header(stream)
+        begin = stream.tell()
     if dtype.kind not in "biuf":
         fix = "Save plain numbers"
         raise InputError(f"{info.filename} holds {dtype}", fix=fix, code="io.dtype", path=path)
-    held, claimed = info.file_size - stream.tell(), math.prod(shape) * dtype.itemsize
+    held, claimed = info.file_size - begin, math.prod(shape) * dtype.itemsize
     if held != claimed or claimed == 0 or max(shape, default=1) > MAX_AXIS:
         problem = f"{info.filename} holds {held:,} bytes for shape {shape} of {dtype}"
         fix = "Save it again from the source"
         raise InputError(problem, fix=fix, code="io.length", path=path)
-    flat = np.frombuffer(stream.getvalue(), dtype, offset=stream.tell())
+    flat = np.frombuffer(archive.read(info), dtype, offset=begin)
     return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(stream)
+    return np.lib.format.read_array_header_2_0(stream)
 
 
 def _write(path: Path, name: str, array: np.ndarray, like: Volume) -> None:
