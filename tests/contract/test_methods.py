@@ -10,12 +10,13 @@ import torch
 
 from samplar.config.base import build
 from samplar.errors import UsageError
+from samplar.methods.contract import Pass
 from samplar.methods.lora import LoraLinear, remove_lora
 from samplar.methods.registry import cards, load_method
 from samplar.prediction.slices import predict_slices
 from samplar.sam.pixels import PixelScale
 from samplar.sam.seeded import digest_of
-from samplar.training.losses import segmentation_loss
+from samplar.training.passes import pass_loss
 
 CARDS = cards()
 TRAINED = [name for name, card in CARDS.items() if card.trains]
@@ -48,7 +49,7 @@ def run(model, samples):
 
 def gradients(model, samples):
     logits = run(model, samples)
-    segmentation_loss(logits, samples.labels, model.loss, valid=samples.valid).backward()
+    pass_loss(Pass(logits, samples.labels), model.loss).backward()
     return {name: p.grad for name, p in model.sam.named_parameters() if p.grad is not None}
 
 

@@ -14,6 +14,8 @@ from samplar.sam.model import Sam
 from samplar.sam.seeded import digest_of
 
 CARDS = cards()
+ADDS_PARTS = ("med-sa", "sam-med2d")
+"""They add modules that no plain SAM has, and cannot be merged into one."""
 
 
 def put(sam, name, classes=2):
@@ -58,7 +60,17 @@ def test_a_detached_sam_takes_any_method_as_a_new_one_does(name, adapted, phanto
     assert states[0] == states[1]
 
 
-@pytest.mark.parametrize("name", CARDS)
+@pytest.mark.parametrize("name", [name for name in CARDS if name in ADDS_PARTS])
+def test_what_no_plain_sam_can_hold_is_not_merged(name, adapted):
+    model = adapted(name)
+    before = digest_of(model.sam.state_dict())
+    with pytest.raises(UsageError, match=f"{name} changes what SAM is made of") as caught:
+        model.merge()
+    assert caught.value.code == "methods.merge"
+    assert digest_of(model.sam.state_dict()) == before
+
+
+@pytest.mark.parametrize("name", [name for name in CARDS if name not in ADDS_PARTS])
 @torch.no_grad()
 def test_a_merged_sam_is_plain_and_computes_the_same(name, adapted, phantoms, taught):
     samples, others = phantoms(), phantoms(seed=1)

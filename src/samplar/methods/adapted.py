@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
 import torch
@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from samplar.config.base import Strict
-from samplar.config.loss import LossConfig
+from samplar.config.loss import AnyLoss
 from samplar.errors import UsageError, WeightsError
-from samplar.methods.contract import Batch, Method, is_oracle
+from samplar.methods.contract import Batch, Method, Pass, is_oracle
 from samplar.methods.merge import plain_copy
 from samplar.methods.original import Original
 from samplar.sam.model import Sam
@@ -64,7 +64,7 @@ class AdaptedSam(nn.Module):
         return original
 
     @property
-    def loss(self) -> LossConfig:
+    def loss(self) -> AnyLoss:
         """How this method compares its output with labels."""
         return self.method.loss(self.config)
 
@@ -110,6 +110,25 @@ class AdaptedSam(nn.Module):
         """
         batch = Batch(images, self.embed(prefix), labels, self.classes, chance)
         return self.method.logits(self.sam, self.config, batch, self.memory)
+
+    def passes(
+        self, prefix: Tensor, images: Tensor, labels: Tensor, *, chance: torch.Generator
+    ) -> Iterator[Pass]:
+        """Yield what the optimiser's steps on a batch are computed from, most often one.
+
+        Between two of them the caller takes a step: the next is computed with the new weights.
+
+        Args:
+            prefix: what `prefix(images)` returned.
+            images: (b, 3, s, s).
+            labels: (b, s, s), 255 where nothing is known.
+            chance: of the random draws of this iteration.
+        """
+        batch = Batch(images, self.embed(prefix), labels, self.classes, chance)
+        if self.method.passes is None:
+            yield Pass(self.method.logits(self.sam, self.config, batch, self.memory), labels)
+        else:
+            yield from self.method.passes(self.sam, self.config, batch, self.memory)
 
     @torch.no_grad()
     def remember(self, images: Tensor, labels: Tensor) -> None:

@@ -1,10 +1,12 @@
-"""What a method is: one file with a card, a `Config` and at most five functions.
+"""What a method is: one file with a card, a `Config` and at most six functions.
 
     card = Card(...)                              read without running the file: literals
     class Config(Strict)                               its settings
     def attach(sam, config, classes)                   put trainable modules at named sites
     def remember(sam, config, exemplars)               tensors a training-free method keeps
     def logits(sam, config, batch, memory)             (b, k + 1, h, w); default: SAM's decoder
+    def passes(sam, config, batch, memory)             while training: a `Pass` for every step on
+                                                       a batch; default: one, of its `logits`
     def loss(config)                                   a `LossConfig`; default: CE + 0.8 Dice
     def prompts(config)                                what it needs at test time; default: card's
     LR = 5e-3                                          its learning rate; default: 1e-3
@@ -17,13 +19,13 @@ Everything else is derived: what trains, the adapter file, its size, the frozen 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from samplar.config.base import Strict
 from samplar.config.fit import MethodDefaults
-from samplar.config.loss import LossConfig
+from samplar.config.loss import AnyLoss, LossConfig
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -47,6 +49,7 @@ class Card:
         licence_note: what binds a user of the published code; ours is Apache-2.0.
         trains: False for methods that only remember exemplars.
         trivial: a baseline that no method may lose to.
+        differs: what is not as in the paper, and why: pairs of a sentence and its reason.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Card:
     licence_note: str
     trains: bool = True
     trivial: bool = False
+    differs: tuple[tuple[str, str], ...] = ()
 
     @property
     def oracle(self) -> bool:
@@ -84,6 +88,21 @@ class Batch:
     chance: Generator | None = None
 
 
+@dataclass(frozen=True)
+class Pass:
+    """What one step of the optimiser is computed from.
+
+    Args:
+        logits: (n, k, i, j), background first; the rows need not be the images of the batch.
+        labels: (n, s, s) class indices of the rows, 255 where nothing is known.
+        quality: (n,) the IoU that the model predicts for the mask of each row, if it does.
+    """
+
+    logits: Tensor
+    labels: Tensor
+    quality: Tensor | None = None
+
+
 def is_oracle(prompts: str) -> bool:
     """Tell whether prompts of this description are taken from the truth."""
     return prompts.startswith("oracle")
@@ -102,10 +121,11 @@ class Method:
     attach: Callable[[Sam, Any, int], None]
     remember: Callable[[Sam, Any, Batch], dict[str, Tensor]]
     logits: Callable[[Sam, Any, Batch, Memory], Tensor]
-    loss: Callable[[Any], LossConfig]
+    loss: Callable[[Any], AnyLoss]
     lr: float = DEFAULT_LR
     views: tuple[float, ...] = ()
     prompts: Callable[[Any], str] | None = None
+    passes: Callable[[Sam, Any, Batch, Memory], Iterator[Pass]] | None = None
 
     def prompted(self, config: Strict) -> str:
         """Say what the method needs at test time with these settings, as its card does."""

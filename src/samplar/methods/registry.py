@@ -58,6 +58,7 @@ def load_method(name: str) -> Method:
         lr=getattr(module, "LR", contract.DEFAULT_LR),
         views=getattr(module, "VIEWS", ()),
         prompts=getattr(module, "prompts", None),
+        passes=getattr(module, "passes", None),
     )
 
 
