@@ -15,9 +15,10 @@ NARROWER = 4
 
 
 class ConvAdapter(nn.Module):
-    """Norm(u + deconvolution(convolution(gate u))), ReLU after both; no layer but the norm has a bias.
+    """Norm(u + deconvolution(convolution(gate u))), ReLU after both.
 
-    With the start `zero` the norm's weight is 0, and so is the output.
+    No layer but the norm has a bias. With the start `zero` the norm's weight is 0, and so is what
+    comes out.
     """
 
     def __init__(self, width: int, *, start: Start) -> None:

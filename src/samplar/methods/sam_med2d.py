@@ -178,7 +178,9 @@ def passes(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Iterator[P
 
 def _as_pass(answer: _Answer, targets: Targets) -> Pass:
     mask = answer.at((targets.truth.shape[-2], targets.truth.shape[-1]))
-    return Pass(torch.stack([torch.zeros_like(mask), mask], dim=1), targets.labels(), answer.quality)
+    return Pass(
+        torch.stack([torch.zeros_like(mask), mask], dim=1), targets.labels(), answer.quality
+    )
 
 
 def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tensor, "b k r s"]:
