@@ -1,4 +1,4 @@
-"""What a method is: one file with a card, a `Config` and at most six functions.
+"""What a method is: one file with a card, a `Config` and at most seven functions.
 
     card = Card(...)                              read without running the file: literals
     class Config(Strict)                               its settings
@@ -9,6 +9,8 @@
                                                        a batch; default: one, of its `logits`
     def loss(config)                                   a `LossConfig`; default: CE + 0.8 Dice
     def prompts(config)                                what it needs at test time; default: card's
+    def around(config)                                 neighbouring slices on each side that its
+                                                       encoder sees a slice with; default: 0
     LR = 5e-3                                          its learning rate; default: 1e-3
     VIEWS = (0.875,)                                   frames, as shares of the size, in which a
                                                        slice is seen once more at test time
@@ -126,10 +128,15 @@ class Method:
     views: tuple[float, ...] = ()
     prompts: Callable[[Any], str] | None = None
     passes: Callable[[Sam, Any, Batch, Memory], Iterator[Pass]] | None = None
+    around: Callable[[Any], int] | None = None
 
     def prompted(self, config: Strict) -> str:
         """Say what the method needs at test time with these settings, as its card does."""
         return self.card.prompts if self.prompts is None else self.prompts(config)
+
+    def neighbours(self, config: Strict) -> int:
+        """Return how many slices on each side the encoder sees a slice with."""
+        return 0 if self.around is None else self.around(config)
 
     @property
     def defaults(self) -> MethodDefaults:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from samplar.config.base import Strict
@@ -18,6 +18,7 @@ from samplar.errors import UsageError
 from samplar.methods.bottleneck import Start, add_bottlenecks
 from samplar.methods.class_points import ClassPoints, drawn_points, true_points
 from samplar.methods.contract import Batch, Card, Memory, decode_classes
+from samplar.methods.depth_attention import add_depth
 from samplar.methods.head import HeadInit, set_class_tokens
 from samplar.methods.hyper_prompt import add_hyper_prompts
 from samplar.methods.released_med_sa import as_released
@@ -46,7 +47,8 @@ card = Card(
         (
             "Relative positions are kept.",
             "The released code leaves them at zero, because it names them otherwise than SAM's "
-            "files. `legacy: true` leaves them at zero as well, and pads windows before the norm.",
+            "files. `legacy: true` leaves them at zero as well, and pads windows before the norm; "
+            "it needs a plain ViT.",
         ),
         (
             "Cross-entropy plus Dice, with a rate that decays.",
@@ -54,8 +56,15 @@ card = Card(
             "`loss: {ce: 1, dice: 0, foreground: 2}`, at a rate that its scheduler never changes.",
         ),
         (
-            "Slices one by one.",
-            "The second attention over neighbouring slices is not part of this method yet.",
+            "Neighbouring slices (SD-Trans) are seen, not segmented.",
+            "With `neighbours: 2` a slice is encoded among five, and a second attention with the "
+            "same weights runs over the slices of every cell. The paper labels whole volumes; an "
+            "exemplar is one labelled slice, so only the one in the middle is trained and decoded.",
+        ),
+        (
+            "The second attention mixes slices in every block.",
+            "In blocks with windows the released code mixes windows that follow one another "
+            "instead. `legacy: true` does so too, and needs a plain ViT.",
         ),
         (
             "HyP-Adpt is off, and a reconstruction.",
@@ -75,6 +84,8 @@ class Config(Strict):
     head_init: HeadInit = "sam"
     clicks: Literal["none", "oracle"] = "none"
     """none: one mask token per class; oracle: a click in every class, from the truth."""
+    neighbours: int = Field(default=0, ge=0, le=8)
+    """Slices on each side that a slice is seen with; 0: slices one by one."""
     hyper: bool = False
     """Let the click change the decoder's tokens (HyP-Adpt)."""
     legacy: bool = False
@@ -91,7 +102,7 @@ def attach(sam: Sam, config: Config, classes: int) -> None:
     """Add the adapters; they and the decoder train, the prompt encoder does not.
 
     On SAM ViT-B with one class 10,878,626 numbers train: 7,100,928 in adapters, 3,777,698 in the
-    decoder.
+    decoder. With neighbours a third adapter in every block makes the 7,100,928 10,651,392.
 
     Raises:
         UsageError: `config.blocks`; `methods.plain_vit` for `legacy` on a TinyViT.
@@ -103,7 +114,17 @@ def attach(sam: Sam, config: Config, classes: int) -> None:
         as_released(sam, method=card.name)
     if config.hyper:
         add_hyper_prompts(sam, start=config.start)
-    add_bottlenecks(sam, select_blocks(encoder_blocks(sam), config.blocks), start=config.start)
+    sites = select_blocks(encoder_blocks(sam), config.blocks)
+    if config.neighbours == 0:
+        add_bottlenecks(sam, sites, start=config.start)
+    else:
+        slices = 1 + 2 * config.neighbours
+        add_depth(sam, sites, slices=slices, start=config.start, legacy=config.legacy)
+
+
+def around(config: Config) -> int:
+    """Say how many slices on each side a slice is seen with."""
+    return config.neighbours
 
 
 def prompts(config: Config) -> str:

@@ -59,6 +59,7 @@ def load_method(name: str) -> Method:
         views=getattr(module, "VIEWS", ()),
         prompts=getattr(module, "prompts", None),
         passes=getattr(module, "passes", None),
+        around=getattr(module, "around", None),
     )
 
 

@@ -55,7 +55,8 @@ def estimate_fit(
     """
     device = model.sam.device
     count = min(TASTE, config.batch)
-    taste = torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0)).to(device)
+    shape, chance = (count, 3 * model.slices, size, size), torch.Generator().manual_seed(0)
+    taste = torch.rand(shape, generator=chance).to(device)
     labels = torch.zeros(count, size, size, dtype=torch.uint8)
     labels[:, size // 4 : size // 2, size // 4 : size // 2] = 1
     shown = Samples(taste, labels, torch.ones_like(labels, dtype=torch.bool))

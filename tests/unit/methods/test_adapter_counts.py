@@ -13,7 +13,8 @@ def counts(name, **config):
     method, sam = load_method(name), countable_sam("sam-vit-b").requires_grad_(False)
     method.attach(sam, build(method.config, config), 1)
     trained = {n: p.numel() for n, p in sam.named_parameters() if p.requires_grad}
-    added = sum(number for n, number in trained.items() if ".added." in n)
+    places = (".added.", ".space.", ".depth.")
+    added = sum(number for n, number in trained.items() if any(p in n for p in places))
     return sum(trained.values()), added
 
 
@@ -22,6 +23,7 @@ def counts(name, **config):
     [
         ("med-sa", {}, 10_878_626, 7_100_928),
         ("med-sa", {"clicks": "oracle"}, 10_878_626, 7_100_928),
+        ("med-sa", {"neighbours": 2}, 14_429_090, 10_651_392),
         ("sam-med2d", {}, 184_569_136, 180_504_576),
     ],
 )

@@ -75,11 +75,10 @@ def attended(cells, weights, window, *, positions):
     return out
 
 
-def block_by_hand(x, weights, window, *, legacy):
-    """Return what the published description makes of the tokens (SIDE, SIDE, WIDTH)."""
-    side = window or SIDE
+def windows_of(x, weights, side, *, legacy):
+    """Return the windows of one slice: where each begins, and its normed cells with the padding."""
     beyond = weights["norm1.bias"] if legacy else np.zeros(WIDTH)
-    found = np.zeros_like(x)
+    found = []
     for top in range(0, SIDE, side):
         for left in range(0, SIDE, side):
             cells = {}
@@ -87,32 +86,101 @@ def block_by_hand(x, weights, window, *, legacy):
                 for j in range(side):
                     inside = top + i < SIDE and left + j < SIDE
                     cells[i, j] = norm(x[top + i, left + j], weights, "norm1") if inside else beyond
-            out = attended(cells, weights, side, positions=not legacy)
-            for (i, j), z in out.items():
-                if top + i < SIDE and left + j < SIDE:
-                    found[top + i, left + j] = z + adapter(z, weights, "attn.added")
-    x = x + found
-    for place in np.ndindex(SIDE, SIDE):
-        u = norm(x[place], weights, "norm2")
-        hidden = gelu(linear(u, weights, "mlp.base.lin1"))
-        x[place] += linear(hidden, weights, "mlp.base.lin2")
-        x[place] += 0.5 * adapter(u, weights, "mlp.added")
-    return x
+            found.append((top, left, cells))
+    return found
 
 
+def across(group, weights):
+    """Attention among a few vectors without positions: what each of them becomes."""
+    cells = {(0, n): x for n, x in enumerate(group)}
+    return list(attended(cells, weights, len(group), positions=False).values())
+
+
+def block_by_hand(slices, weights, window, *, legacy):
+    """Return what the published description makes of the tokens of some slices of one sample."""
+    side, count, deep = window or SIDE, len(slices), "attn.depth.up.bias" in weights
+    space = "attn.space" if deep else "attn.added"
+    cut = [windows_of(x, weights, side, legacy=legacy) for x in slices]
+    flat = [(s, *w) for s, windows in enumerate(cut) for w in windows]
+    out = [np.array(x) for x in slices]
+    for place, (s, top, left, cells) in enumerate(flat):
+        found = attended(cells, weights, side, positions=not legacy)
+        for (i, j), z in found.items():
+            if top + i >= SIDE or left + j >= SIDE:
+                continue
+            here = (s, top + i, left + j)
+            out[s][here[1:]] += z + adapter(z, weights, space)
+            if not deep:
+                continue
+            if legacy:  # as many windows as there are slices, one after another
+                first = place // count * count
+                group, own = [flat[first + n][3][i, j] for n in range(count)], place - first
+            else:
+                group, own = [norm(x[here[1:]], weights, "norm1") for x in slices], s
+            out[s][here[1:]] += adapter(across(group, weights)[own], weights, "attn.depth")
+    for x in out:
+        for place in np.ndindex(SIDE, SIDE):
+            u = norm(x[place], weights, "norm2")
+            hidden = gelu(linear(u, weights, "mlp.base.lin1"))
+            x[place] += linear(hidden, weights, "mlp.base.lin2")
+            x[place] += 0.5 * adapter(u, weights, "mlp.added")
+    return np.stack(out)
+
+
+@pytest.mark.parametrize("neighbours", [0, 1])
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize(("number", "window"), [(0, WINDOW), (1, 0)])
 @torch.no_grad()
-def test_a_block_is_what_the_formulas_say(number, window, legacy):
-    model = on_small_vit(legacy=legacy)
+def test_a_block_is_what_the_formulas_say(number, window, legacy, neighbours):
+    model = on_small_vit(legacy=legacy, neighbours=neighbours)
     block = model.sam.image_encoder.blocks[number]
     weights = {name: t.double().numpy() for name, t in block.state_dict().items()}
-    tokens = torch.rand(1, WIDTH, SIDE, SIDE, generator=torch.Generator().manual_seed(0)) * 4 - 2
-    expected = block_by_hand(
-        tokens[0].permute(1, 2, 0).double().numpy(), weights, window, legacy=legacy
-    )
-    found = block(tokens)[0].permute(1, 2, 0)
+    shape = (1 + 2 * neighbours, WIDTH, SIDE, SIDE)
+    tokens = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 4 - 2
+    slices = list(tokens.permute(0, 2, 3, 1).double().numpy())
+    expected = block_by_hand(slices, weights, window, legacy=legacy)
+    found = block(tokens).permute(0, 2, 3, 1)
     np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("base", ["tiny", "tiny-vit-sam"])
+@torch.no_grad()
+def test_slices_in_another_order_come_out_in_that_order(base):
+    model = AdaptedSam(
+        load_sam(base), load_method("med-sa"), Config(start="random", neighbours=1), 1
+    )
+    images = torch.rand(6, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    turned = torch.tensor([2, 0, 1, 3, 4, 5])
+    found, expected = model.sam.encode(images[turned]), model.sam.encode(images)[turned]
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    other = images.clone()
+    other[0] = 0
+    changed = (model.sam.encode(other) - model.sam.encode(images)).abs().amax(dim=(1, 2, 3))
+    assert (changed[:3] > 1e-3).all()  # its own sample sees the change
+    assert not changed[3:].any()  # and no other
+
+
+@pytest.mark.parametrize("base", ["tiny", "tiny-vit-sam"])
+def test_a_slice_is_seen_among_its_neighbours_and_segmented_alone(base, phantoms, taught):
+    torch.manual_seed(0)
+    model = AdaptedSam(load_sam(base), load_method("med-sa"), Config(neighbours=1), 2)
+    alone = AdaptedSam(load_sam(base), load_method("med-sa"), Config(), 2)
+    torch.manual_seed(0)
+    samples = phantoms(3)
+    near = torch.cat([samples.images[[2, 0, 1]], samples.images, samples.images[[1, 2, 0]]], dim=1)
+    slab = type(samples)(near, samples.labels, samples.valid)
+    with torch.no_grad():
+        found = model.embed(model.prefix(near))
+        expected = alone.embed(alone.prefix(samples.images))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)  # adapters start at nothing
+    taught(model, slab, lr=1e-2, iterations=3)
+    with torch.no_grad():
+        logits = model(model.prefix(near), near)
+        other = near.clone()
+        other[:, :3] = 0
+        changed = model(model.prefix(other), other)
+    assert logits.shape[:2] == (3, 3)
+    assert (changed - logits).abs().max() > 1e-4
 
 
 def test_legacy_can_be_taken_off_and_needs_a_plain_vit(tiny_sam):
