@@ -4,7 +4,7 @@ DEV := .venv
 DEMO := .venv-demo
 INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs method-pages clean
 
 demo: $(DEMO)/installed  ## fetch weights and the ICBM152 brain, label 4 slices, segment the other 185
 	rm -rf demo-run
@@ -24,6 +24,11 @@ lint: $(DEV)/installed
 
 docs: $(DEV)/installed  ## run the snippets of docs/ and check its links
 	$(DEV)/bin/python -m pytest tests/docs
+
+METHODS = import samplar.methods.registry as r; print(*r.cards())
+method-pages: $(DEV)/installed  ## write docs/reference/methods/ from the cards
+	for name in $$($(DEV)/bin/python -c "$(METHODS)"); do \
+	  $(DEV)/bin/samplar methods $$name --weights sam-vit-b > docs/reference/methods/$$name.md; done
 
 $(DEV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEV)

@@ -92,7 +92,9 @@ def fit(
         on_stage=told.stage,
         on_case=told.step,
     )
-    exemplars, manifest = pick_exemplars(dataset, view, config, embed=embed)
+    exemplars, manifest = pick_exemplars(
+        dataset, view, config, embed=embed, around=method.neighbours(settings)
+    )
     samples = painted(as_samples(exemplars, config.size), sam.padding)
     precision = run.settled_precision()
     if precision is None:

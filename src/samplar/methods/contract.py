@@ -1,14 +1,18 @@
-"""What a method is: one file with a card, a `Config` and at most six functions.
+"""What a method is: one file with a card, a `Config` and at most eight functions.
 
     card = Card(...)                              read without running the file: literals
     class Config(Strict)                               its settings
     def attach(sam, config, classes)                   put trainable modules at named sites
     def remember(sam, config, exemplars)               tensors a training-free method keeps
     def logits(sam, config, batch, memory)             (b, k + 1, h, w); default: SAM's decoder
+    def passes(sam, config, batch, memory)             while training: a `Pass` for every step on
+                                                       a batch; default: one, of its `logits`
     def loss(config)                                   a `LossConfig`; default: CE + 0.8 Dice
     def prompts(config)                                what it needs at test time; default: card's
     def rates(sam, config)                             learning rates of trained parameters by name,
                                                        relative to the run's; default: all 1
+    def around(config)                                 neighbouring slices on each side that its
+                                                       encoder sees a slice with; default: 0
     LR = 5e-3                                          its learning rate; default: 1e-3
     FIT = {"training": {"iterations": 600}}            settings of a fit that it needs otherwise
                                                        than the preset has them; default: none
@@ -23,13 +27,13 @@ Everything else is derived: what trains, the adapter file, its size, the frozen 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from samplar.config.base import Strict
 from samplar.config.fit import MethodDefaults
-from samplar.config.loss import LossConfig
+from samplar.config.loss import AnyLoss, LossConfig
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -53,6 +57,7 @@ class Card:
         licence_note: what binds a user of the published code; ours is Apache-2.0.
         trains: False for methods that only remember exemplars.
         trivial: a baseline that no method may lose to.
+        differs: what is not as in the paper, and why: pairs of a sentence and its reason.
     """
 
     name: str
@@ -63,6 +68,7 @@ class Card:
     licence_note: str
     trains: bool = True
     trivial: bool = False
+    differs: tuple[tuple[str, str], ...] = ()
 
     @property
     def oracle(self) -> bool:
@@ -91,6 +97,21 @@ class Batch:
     chance: Generator | None = None
 
 
+@dataclass(frozen=True)
+class Pass:
+    """What one step of the optimiser is computed from.
+
+    Args:
+        logits: (n, k, i, j), background first; the rows need not be the images of the batch.
+        labels: (n, s, s) class indices of the rows, 255 where nothing is known.
+        quality: (n,) the IoU that the model predicts for the mask of each row, if it does.
+    """
+
+    logits: Tensor
+    labels: Tensor
+    quality: Tensor | None = None
+
+
 def is_oracle(prompts: str) -> bool:
     """Tell whether prompts of this description are taken from the truth."""
     return prompts.startswith("oracle")
@@ -109,17 +130,23 @@ class Method:
     attach: Callable[[Sam, Any, int], None]
     remember: Callable[[Sam, Any, Batch], dict[str, Tensor]]
     logits: Callable[[Sam, Any, Batch, Memory], Tensor]
-    loss: Callable[[Any], LossConfig]
+    loss: Callable[[Any], AnyLoss]
     lr: float = DEFAULT_LR
     views: tuple[float, ...] = ()
     prompts: Callable[[Any], str] | None = None
     rates: Callable[[Sam, Any], Mapping[str, float]] | None = None
     fit: Mapping[str, Any] = field(default_factory=dict)
     embeds: bool = True
+    passes: Callable[[Sam, Any, Batch, Memory], Iterator[Pass]] | None = None
+    around: Callable[[Any], int] | None = None
 
     def prompted(self, config: Strict) -> str:
         """Say what the method needs at test time with these settings, as its card does."""
         return self.card.prompts if self.prompts is None else self.prompts(config)
+
+    def neighbours(self, config: Strict) -> int:
+        """Return how many slices on each side the encoder sees a slice with."""
+        return 0 if self.around is None else self.around(config)
 
     @property
     def defaults(self) -> MethodDefaults:

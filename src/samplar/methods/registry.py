@@ -61,6 +61,8 @@ def load_method(name: str) -> Method:
         rates=getattr(module, "rates", None),
         fit=getattr(module, "FIT", {}),
         embeds=getattr(module, "EMBEDS", True),
+        passes=getattr(module, "passes", None),
+        around=getattr(module, "around", None),
     )
 
 

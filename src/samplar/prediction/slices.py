@@ -9,8 +9,10 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from samplar.io.slicing import neighbours
 from samplar.io.view import three_channels
 from samplar.methods.adapted import AdaptedSam
+from samplar.methods.slab import together
 from samplar.sam.device import encoder_batch
 from samplar.sam.frame import letterbox, letterbox_labels, unletterbox
 from samplar.sam.precision import autocast
@@ -40,7 +42,8 @@ def predict_slices(
     """
     step = encoder_batch(model.sam.device)
     for start in range(0, len(images), step):
-        part = torch.from_numpy(three_channels(images[start : start + step])).to(model.sam.device)
+        part = _slabs(images, range(start, min(start + step, len(images))), model.slices)
+        part = part.to(model.sam.device)
         labels = None
         if truth is not None:
             given = torch.from_numpy(np.ascontiguousarray(truth[start : start + step]))
@@ -55,14 +58,23 @@ def predict_slices(
         yield (total / (1 + len(also))).clamp(min=torch.finfo(total.dtype).tiny).log()
 
 
+def _slabs(
+    images: Float[np.ndarray, "n c h w"], numbers: range, slices: int
+) -> Float[Tensor, "b e h w"]:
+    """Return these slices, each among its neighbours, with three channels a slice."""
+    near = [n for i in numbers for n in neighbours(i, len(images), around=slices // 2)]
+    return together(torch.from_numpy(three_channels(images[near])), slices)
+
+
 def _in_frame(
     model: AdaptedSam,
-    images: Float[Tensor, "b 3 h w"],
+    images: Float[Tensor, "b e h w"],
     labels: Integer[Tensor, "b h w"] | None,
     size: int,
     precision: str,
 ) -> Float[Tensor, "b k h w"]:
-    framed = letterbox(images, size, padding=model.sam.padding)
+    padding = model.sam.padding.repeat(model.slices, 1, 1)
+    framed = letterbox(images, size, padding=padding)
     shown = None if labels is None else letterbox_labels(labels, size)
     with autocast(precision, images.device):
         logits = model(model.prefix(framed), framed, shown)

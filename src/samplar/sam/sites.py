@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from samplar.errors import UsageError
 from samplar.sam.model import Sam
 from samplar.sam.tinyvit import TinyViTBlock
 from samplar.sam.vit import ViTBlock
+
+S = TypeVar("S")
 
 DECODER_ATTENTIONS = (
     *(
@@ -72,7 +75,7 @@ def _outputs(sam: Sam, name: str, part: str) -> int:
     return len(sam.get_parameter(f"{name}.{part}_proj.weight"))
 
 
-def select_blocks(sites: list[LinearSite], blocks: str) -> list[LinearSite]:
+def select_blocks(sites: list[S], blocks: str) -> list[S]:
     """Keep the sites that `all`, `none` or `last:n` names.
 
     Raises:

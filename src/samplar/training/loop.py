@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +14,6 @@ from torch import Tensor, nn
 from samplar.config.training import TrainingConfig
 from samplar.errors import ResourceError
 from samplar.methods.adapted import AdaptedSam
-from samplar.sam.precision import autocast
-from samplar.synthesis.samples import Samples
 from samplar.training.checkpoint import (
     Checkpoint,
     newest_checkpoint,
@@ -23,8 +22,8 @@ from samplar.training.checkpoint import (
     write_checkpoint,
 )
 from samplar.training.journal import Journal
-from samplar.training.losses import segmentation_loss
 from samplar.training.optimizer import make_optimizer, set_rate
+from samplar.training.passes import pass_losses
 from samplar.training.pool import Pool
 from samplar.training.sampler import batch_order
 from samplar.training.schedule import learning_rate
@@ -76,13 +75,15 @@ def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
             rate = learning_rate(step, config)
             prefix, samples = pool.batch(batches[step])
             chance = generator(run.seed, f"step {step}")  # of the step alone: resuming repeats it
-            loss = _loss(model, prefix, samples, precision=run.precision, chance=chance)
-            _guard("loss", loss, step, pool.exemplars_of(batches[step]))
-            norm = _gradients(optimizer, loss, config.clip)
-            _guard("gradient's norm", norm, step, pool.exemplars_of(batches[step]))
-            set_rate(optimizer, rate)
-            optimizer.step()
-            value, seconds = round(loss.item(), 6), round(time.monotonic() - start, 3)
+            losses = []
+            for loss in pass_losses(model, prefix, samples, precision=run.precision, chance=chance):
+                _guard("loss", loss, step, pool.exemplars_of(batches[step]))
+                norm = _gradients(optimizer, loss, config.clip)
+                _guard("gradient's norm", norm, step, pool.exemplars_of(batches[step]))
+                set_rate(optimizer, rate)
+                optimizer.step()
+                losses.append(loss.item())
+            value, seconds = round(fmean(losses), 6), round(time.monotonic() - start, 3)
             journal.write({"step": step + 1, "loss": value, "lr": rate, "seconds": seconds})
             try:
                 run.on_step(step + 1, value)
@@ -103,32 +104,6 @@ def _resume(model: AdaptedSam, optimizer: torch.optim.AdamW, run: TrainingRun) -
     restore_optimizer(optimizer, model.trained(), checkpoint.optimizer)
     run.on_note(f"resumed after iteration {checkpoint.step}")
     return checkpoint.step
-
-
-def _loss(
-    model: AdaptedSam,
-    prefix: Tensor,
-    samples: Samples,
-    *,
-    precision: str,
-    chance: torch.Generator,
-) -> Tensor:
-    device = model.sam.device
-    labels, valid = samples.labels.to(device), samples.valid.to(device)
-    with autocast(precision, device):
-        logits = model(prefix.to(device), samples.images.to(device), labels, chance=chance)
-    labels, valid = _on_grid(labels, logits), _on_grid(valid, logits)
-    return segmentation_loss(logits, labels, model.loss, valid=valid)
-
-
-def _on_grid(labels: Tensor, logits: Tensor) -> Tensor:
-    """Bring labels to the grid of the logits by nearest cell, as SAMed does."""
-    if labels.shape[-2:] == logits.shape[-2:]:
-        return labels
-    resized = nn.functional.interpolate(
-        labels[:, None].float(), logits.shape[-2:], mode="nearest-exact"
-    )
-    return resized[:, 0].to(labels.dtype)
 
 
 def _guard(what: str, value: Tensor, step: int, exemplars: list[int]) -> None:
