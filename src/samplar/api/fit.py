@@ -11,7 +11,7 @@ import torch
 
 from samplar.api.manifest import numbers_by_rate, resources, versions
 from samplar.api.report import write_report
-from samplar.config.base import build
+from samplar.config.base import Strict, build
 from samplar.config.fit import FitConfig
 from samplar.evaluation.trust import Calibration
 from samplar.exemplars.manifest import write_manifest
@@ -101,8 +101,7 @@ def fit(
         precision = able
         if config.training.precision == "auto" and able == "bf16":
             precision = _begun_in(sam, samples, method, told)
-    torch.manual_seed(config.seed)  # of the first values of what a method adds
-    model = AdaptedSam(sam, method, settings, len(dataset.labels))
+    model = _attached(sam, method, settings, config, classes=len(dataset.labels))
     weights = find_card(config.weights)
     base = weights.sha256 + weights.like  # the tensors, and the pixel rule that goes with them
     digest = run_digest(config, exemplars=exemplars.digest, weights=base, precision=precision)
@@ -141,6 +140,15 @@ def fit(
     )
     page = write_report(run, dataset) if report else None
     return Fitted(run, page, ready - start, end - ready, cost, estimate)
+
+
+def _attached(
+    sam: Sam, method: Method, settings: Strict, config: FitConfig, *, classes: int
+) -> AdaptedSam:
+    torch.manual_seed(config.seed)  # of the first values of what a method adds
+    model = AdaptedSam(sam, method, settings, classes)
+    model.recompute = config.training.recompute
+    return model
 
 
 def _begun_in(sam: Sam, samples: Samples, method: Method, told: Told) -> str:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from samplar.config.base import Strict
 from samplar.config.loss import AnyLoss
@@ -30,7 +31,8 @@ class AdaptedSam(nn.Module):
     Attaching freezes everything and lets the method thaw and add what it trains. It changes `sam`
     itself; `detach` gives it back as it was. The images that come in are (b, 3, s, s) in the
     model's frame, or (b, 3 d, s, s) for a method that sees a slice among its neighbours: d slices
-    one after another along the channels, the one in the middle to be segmented.
+    one after another along the channels, the one in the middle to be segmented. With `recompute`
+    set, a training step keeps only what goes into each step of the encoder.
 
     Raises:
         UsageError: `methods.attached`, when there is a method on this SAM; `methods.writes`;
@@ -45,6 +47,7 @@ class AdaptedSam(nn.Module):
         self.classes = classes
         self.slices = 1 + 2 * method.neighbours(config)
         self.memory: dict[str, Tensor] = {}
+        self.recompute = False
         self.rates: dict[str, float] = {}
         self._original = self._attach()
         self._steps = sam.steps() if method.embeds else []
@@ -94,8 +97,9 @@ class AdaptedSam(nn.Module):
     def embed(self, prefix: Float[Tensor, "b c i j"]) -> Float[Tensor, "b d u v"]:
         """Run the rest of the encoder on what `prefix` returned; of neighbours nothing is kept."""
         x = apart(prefix, self.slices)
+        again = self.recompute and torch.is_grad_enabled()
         for _, step in self._steps[self.prefix_steps :]:
-            x = step(x)
+            x = checkpoint(step, x, use_reentrant=False) if again else step(x)
         return centre(x, self.slices)
 
     def _batch(

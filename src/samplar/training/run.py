@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from samplar.config.fit import FitConfig
+from samplar.config.training import INDIFFERENT
 from samplar.errors import UsageError
 from samplar.io.atomic import ensure_writable, write_bytes
 from samplar.synthesis.draw import Draw
@@ -106,6 +107,7 @@ def run_digest(config: FitConfig, *, exemplars: str, weights: str, precision: st
     decisive = json.loads(config.model_dump_json())
     for name in ("dataset", "split", "exemplars", "device", "preset", "trust"):
         del decisive[name]
-    del decisive["training"]["checkpoint_every"], decisive["training"]["memory"]
+    for name in INDIFFERENT:
+        del decisive["training"][name]
     parts = {**decisive, "digest": exemplars, "sha256": weights, "precision": precision}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

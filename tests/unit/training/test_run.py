@@ -78,7 +78,7 @@ def test_a_folder_belongs_to_one_run(tmp_path):
         {"dataset": "elsewhere/heart"},
         {"split": "other.json"},
         {"device": "cuda"},
-        {"training": {"checkpoint_every": 7, "memory": 9.0}},
+        {"training": {"checkpoint_every": 7, "memory": 9.0, "recompute": True}},
     ],
 )
 def test_what_does_not_decide_the_result_may_differ(other):
