@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,7 +33,8 @@ def case_trust(case: str, file: str, doubt: Doubt, card: AdapterCard) -> CaseTru
     predicted, inside, total = (
         np.stack(rows) for rows in (doubt.predicted, doubt.inside, doubt.total)
     )
-    classes = dict(zip(card.class_names, expected_dsc(predicted, inside, total), strict=True))
+    values = [None if v is None else round(v, 2) for v in expected_dsc(predicted, inside, total)]
+    classes = dict(zip(card.class_names, values, strict=True))
     known = [value for value in classes.values() if value is not None]
     doubtful, given = sum(doubt.doubtful), int(predicted.sum())
     worst = int(expected_errors(predicted, inside, total).argmax())
@@ -40,9 +42,9 @@ def case_trust(case: str, file: str, doubt: Doubt, card: AdapterCard) -> CaseTru
         case=case,
         file=file,
         calibrated=card.calibration.calibrated,
-        expected_dsc=float(np.mean(known)) if known else None,
+        expected_dsc=round(fmean(known), 2) if known else None,
         per_class=classes,
-        doubtful=doubtful / max(doubtful + given, 1),
+        doubtful=round(doubtful / max(doubtful + given, 1), 4),
         plane=card.plane,
         slice=worst,
         reasons=_reasons(classes, predicted),
@@ -55,9 +57,11 @@ def write_trust(out: Path, trust: CaseTrust) -> None:
     Raises:
         OutputError: see `samplar.io.atomic.write_with`.
     """
-    ensure_writable(out / FOLDER)
+    folder = out / FOLDER
+    if not folder.is_dir():
+        ensure_writable(folder)
     data = (trust.model_dump_json(indent=1) + "\n").encode()
-    write_bytes(out / FOLDER / f"{trust.case}.json", data)
+    write_bytes(folder / f"{trust.case}.json", data)
 
 
 def _reasons(classes: dict[str, float | None], predicted: np.ndarray) -> tuple[str, ...]:
