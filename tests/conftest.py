@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -191,3 +192,24 @@ def volumes(tmp_path: Path) -> Path:
             nibabel.save(image, path)
     (root / "label_names.json").write_text('{"1": "left", "2": "right"}')
     return root
+
+
+@pytest.fixture(autouse=True)
+def _refusals_have_their_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Look at every refusal that is made in any test, shown or not."""
+    from samplar.errors import SamplarError
+
+    made: list[SamplarError] = []
+    original = SamplarError.__init__
+
+    def watched(self: SamplarError, *words: Any, **parts: Any) -> None:
+        original(self, *words, **parts)
+        made.append(self)
+
+    monkeypatch.setattr(SamplarError, "__init__", watched)
+    yield
+    for error in made:
+        assert len(error.problem.split()) > 1, error
+        assert len(error.fix.split()) > 1, error
+        assert re.fullmatch(r"[a-z_]+\.[a-z0-9_]+", error.code), error
+        assert "\n" not in error.line(), error
