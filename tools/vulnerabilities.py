@@ -37,9 +37,14 @@ def main(pins: Path) -> int:
     except json.JSONDecodeError:
         return _unknown((ran.stderr.strip() or "no answer").splitlines()[-1])
     lines = advisories(document)
-    checked = len(document["dependencies"])
+    checked = sum("vulns" in entry for entry in document["dependencies"])
+    if not checked:
+        return _unknown("none of the versions was found in the advisory database")
+    unknown = len(document["dependencies"]) - checked
     sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.write(f"{checked} pinned versions, {len(lines)} known vulnerabilities\n")
+    sys.stdout.write(
+        f"{checked} pinned versions looked up, {unknown} not; {len(lines)} known vulnerabilities\n"
+    )
     return 1 if lines else 0
 
 
