@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,3 +202,24 @@ def volumes(tmp_path: Path) -> Path:
 def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a data set of three subjects that no test changes."""
     return write_discs(tmp_path_factory.mktemp("shared") / "discs")
+
+
+@pytest.fixture(autouse=True)
+def _refusals_have_their_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Look at every refusal that is made in any test, shown or not."""
+    from samplar.errors import SamplarError
+
+    made: list[SamplarError] = []
+    original = SamplarError.__init__
+
+    def watched(self: SamplarError, *words: Any, **parts: Any) -> None:
+        original(self, *words, **parts)
+        made.append(self)
+
+    monkeypatch.setattr(SamplarError, "__init__", watched)
+    yield
+    for error in made:
+        assert len(error.problem.split()) > 1, error
+        assert len(error.fix.split()) > 1, error
+        assert re.fullmatch(r"[a-z_]+\.[a-z0-9_]+", error.code), error
+        assert "\n" not in error.line(), error

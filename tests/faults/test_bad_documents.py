@@ -1,14 +1,16 @@
-"""Manifests, splits, class names and tables that are wrong, or written to do harm: none succeeds."""
+"""Manifests, splits, class names and tables that are wrong or hostile: none succeeds."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from command import QUICK, Ran, samplar
 from refusals import choose, refused, small_set
 
-BOMB = "a: &a [x, x]\n" + "".join(f"{c}: &{c} [*{b}, *{b}]\n" for b, c in zip("abcdefg", "bcdefgh"))
+LETTERS = zip("abcdefg", "bcdefgh", strict=True)
+BOMB = "a: &a [x, x]\n" + "".join(f"{new}: &{new} [*{old}, *{old}]\n" for old, new in LETTERS)
 PYTHON = "!!python/object/apply:os.system ['touch CANARY']"
 DEEP = "[" * 5000 + "]" * 5000
 
@@ -59,7 +61,7 @@ WRONG = {
     "unknown case": ("exemplars: [{case: nobody, slice: 0}]", 3, "exemplars.unknown"),
     "path as case": ("exemplars: [{case: ../../etc/passwd, slice: 0}]", 3, "exemplars.unknown"),
     "absolute path as case": ("exemplars: [{case: /etc/passwd, slice: 0}]", 3, "exemplars.unknown"),
-    "look-alike case": ("exemplars: [{case: cаse0, slice: 0}]", 3, "exemplars.unknown"),
+    "look-alike case": ("exemplars: [{case: c\u0430se0, slice: 0}]", 3, "exemplars.unknown"),
     "right-to-left case": (
         'exemplars: [{case: "case\\u202e0", slice: 0}]',
         3,
@@ -118,7 +120,7 @@ def test_the_same_as_settings(tmp_path, monkeypatch, name):
 
 
 PLACES = {
-    "fifo": lambda path: __import__("os").mkfifo(path),
+    "fifo": os.mkfifo,
     "folder": lambda path: path.mkdir(),
     "loop": lambda path: path.symlink_to(path.name),
     "dangling": lambda path: path.symlink_to("nowhere"),

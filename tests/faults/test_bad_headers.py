@@ -34,6 +34,8 @@ CASES = [
     *((SROW, "f", n, "io.affine") for n in (NAN, INF, 0)),
     *((SROW + 12, "f", n, "io.affine") for n in (NAN, INF)),
     *((SROW, "f", n, "io.spacing") for n in (1e9, 60, 1e-3, 3e38)),
+    *((SCODE, "h", n, "io.header") for n in (6, 128, -1)),
+    *((QCODE, "h", n, "io.header") for n in (6, 32767, -1)),
     (UNITS, "B", 1, "io.units"),
     (UNITS, "B", 3, "io.units"),
     *((MAGIC, "4s", word, "io.format") for word in (b"ni1\0", b"n+3\0", b"\0\0\0\0", b"n+1 ")),

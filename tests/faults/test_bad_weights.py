@@ -1,4 +1,4 @@
-"""Weights and adapters that are damaged, foreign, or written to run code: status 5, nothing runs."""
+"""Weights and adapters that are damaged, foreign or hostile: status 5, and nothing runs."""
 
 from __future__ import annotations
 

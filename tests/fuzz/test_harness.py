@@ -38,7 +38,7 @@ def broken(path) -> bytes:
 
 def curt(path) -> bytes:
     if path.read_bytes() != DATA:
-        raise InputError("bad", fix="Copy it again", code="io.bad", path=path)
+        raise InputError("bad", fix="Copy it again", code="test.bad", path=path)
     return DATA
 
 

@@ -16,6 +16,7 @@ from samplar.io.volume import Unit
 
 _FORMS_AGREE_MM = 0.1
 _SKEW_DEGREES = 0.05
+_FORM_CODES = range(6)
 _OTHER_UNITS = {1: "metres", 3: "micrometres"}
 
 
@@ -32,6 +33,10 @@ def geometry(
         problem = f"header gives {_OTHER_UNITS[unit_code]} (unit {unit_code})"
         fix = "Save it again in millimetres"
         raise InputError(problem, fix=fix, code="io.units", path=path)
+    for form in ("sform", "qform"):
+        code = int(header[f"{form}_code"])
+        if code not in _FORM_CODES:
+            raise odd_header(f"{form} code {code} is not in 0 to 5", path)
     sizes = _sizes(header, path)
     with np.errstate(invalid="ignore"):  # NaN in a form is refused below, in words
         sform = header.get_sform() if int(header["sform_code"]) > 0 else None

@@ -29,6 +29,7 @@ from samplar.io.atomic import write_new, write_with
 from samplar.io.content import read_content
 from samplar.io.volume import LabelVolume, Unit, Volume
 
+_END = b"PK\5\6"  # of the record at the end of an archive, with the number of members
 _IMAGES = ("imgs", "img", "image")
 _LABELS = ("gts", "segs", "gt", "labels")
 _DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, RuntimeError)
@@ -132,7 +133,7 @@ def _members(path: Path, names: tuple[str, ...]) -> tuple[str, np.ndarray, np.nd
         raise InputError("is not an npz archive", fix=fix, code="io.format", path=path)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            held = _held(archive)
+            held = _held(archive, data)
             name = next((name for name in names if name in held), None)
             if name is None:
                 problem = f"holds {', '.join(held) or 'nothing'}, but none of {', '.join(names)}"
@@ -147,12 +148,16 @@ def _members(path: Path, names: tuple[str, ...]) -> tuple[str, np.ndarray, np.nd
     return name, array, spacing
 
 
-def _held(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def _held(archive: zipfile.ZipFile, data: bytearray) -> dict[str, zipfile.ZipInfo]:
     """Return the members by name.
 
     The checksums cover the members and not the directory that names them. But each member has its
-    name before it too, and opening one compares the two.
+    name before it too, and opening one compares the two. How many there are is at the end of all.
     """
+    end = data.rfind(_END)
+    count = int.from_bytes(data[end + 10 : end + 12], "little")
+    if count != len(archive.infolist()):
+        raise zipfile.BadZipFile(f"{len(archive.infolist())} of {count} members are listed")
     held: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         archive.open(info).close()
