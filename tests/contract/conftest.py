@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from quick_methods import QUICK
 
 from samplar.sam.weights import WEIGHTS, load_sam
 
@@ -42,7 +43,7 @@ def adapted(base: str) -> Callable[..., AdaptedSam]:
         method = load_method(name)
         sam = load_sam(base)
         torch.manual_seed(seed)
-        return AdaptedSam(sam, method, build(method.config, config), classes)
+        return AdaptedSam(sam, method, build(method.config, QUICK.get(name, {}) | config), classes)
 
     return make
 

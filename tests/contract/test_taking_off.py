@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from quick_methods import QUICK
 
+from samplar.config.base import build
 from samplar.errors import UsageError
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.contract import Batch
@@ -20,7 +22,7 @@ ADDS_PARTS = ("med-sa", "sam-med2d")
 
 def put(sam, name, classes=2):
     method = load_method(name)
-    return AdaptedSam(sam, method, method.config(), classes)
+    return AdaptedSam(sam, method, build(method.config, QUICK.get(name, {})), classes)
 
 
 @pytest.mark.parametrize("name", CARDS)
