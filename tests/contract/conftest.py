@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from quick_methods import QUICK
 
 from samplar.sam.weights import WEIGHTS, load_sam
 
 if TYPE_CHECKING:
     from samplar.methods.adapted import AdaptedSam
     from samplar.sam.model import Sam
-
-SMALL: dict[str, dict[str, Any]] = {"unet": {"width": 4, "levels": 3}}
-"""Settings that make a method quick, where its defaults do not."""
 
 IN_MEMORY = [name for name, card in WEIGHTS.items() if card.bundle is None]
 
@@ -43,12 +41,9 @@ def adapted(base: str) -> Callable[..., AdaptedSam]:
 
     def make(name: str, *, classes: int = 2, seed: int = 0, **config: Any) -> AdaptedSam:
         method = load_method(name)
-        if "steps" in method.config.model_fields:  # what it fits by itself, it fits as well in few
-            config = {"steps": 20, **config}
         sam = load_sam(base)
         torch.manual_seed(seed)
-        settings = build(method.config, {**SMALL.get(name, {}), **config})
-        return AdaptedSam(sam, method, settings, classes)
+        return AdaptedSam(sam, method, build(method.config, QUICK.get(name, {}) | config), classes)
 
     return make
 

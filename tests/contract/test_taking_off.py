@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from quick_methods import QUICK
 
 from samplar.config.base import build
 from samplar.errors import UsageError
@@ -25,7 +26,7 @@ ADDS_PARTS = [
 
 def put(sam, name, **config):
     method = load_method(name)
-    return AdaptedSam(sam, method, build(method.config, config), 2)
+    return AdaptedSam(sam, method, build(method.config, QUICK.get(name, {}) | config), 2)
 
 
 @pytest.mark.parametrize("name", CARDS)

@@ -63,6 +63,10 @@ card = Card(
             "The published test draws them, so that two runs differ.",
         ),
         (
+            "Pictures are RGB.",
+            "The published code reads BGR and normalises it as RGB, in training and in its tests.",
+        ),
+        (
             "Embeddings of points keep learning.",
             "In the published code they are replaced by copies that the optimiser does not know.",
         ),
