@@ -4,7 +4,7 @@ DEV := .venv
 DEMO := .venv-demo
 INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs faults clean
 
 demo: $(DEMO)/installed  ## fetch weights and the ICBM152 brain, label 4 slices, segment the other 185
 	rm -rf demo-run
@@ -19,6 +19,9 @@ lint: $(DEV)/installed
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
+
+faults: $(DEV)/installed  ## kill, cut the power and fail the disk at every step (half an hour)
+	SAMPLAR_FAULTS=full $(DEV)/bin/python -m pytest -q tests/faults
 
 docs: $(DEV)/installed  ## run the snippets of docs/ and check its links
 	$(DEV)/bin/python -m pytest tests/docs

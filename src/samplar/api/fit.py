@@ -15,6 +15,7 @@ from samplar.config.base import build
 from samplar.config.fit import FitConfig
 from samplar.exemplars.manifest import write_manifest
 from samplar.io.dataset import read_dataset
+from samplar.io.lock import sole_writer
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.registry import load_method
 from samplar.prediction.adapter import TENSORS, describe, save_adapter
@@ -63,6 +64,13 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     Raises:
         SamplarError: for every problem the user can mend.
     """
+    with sole_writer(out) as note:
+        if note:
+            told.note(note)
+        return _fit(config, out, told=told, resume=resume)
+
+
+def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool) -> Fitted:
     start = time.monotonic()
     run = open_run(out, resume=resume)
     method = load_method(config.method)
@@ -96,9 +104,10 @@ def fit(config: FitConfig, out: Path, *, told: Told, resume: bool = False) -> Fi
     weights = find_card(config.weights)
     base = weights.sha256 + weights.like  # the tensors, and the pixel rule that goes with them
     digest = run_digest(config, exemplars=exemplars.digest, weights=base, precision=precision)
-    run.claim(digest, precision=precision)
-    write_manifest(run.path / "exemplars.yaml", manifest)
+    run.check(digest)
     run.write_config(config)
+    write_manifest(run.path / "exemplars.yaml", manifest)
+    run.claim(digest, precision=precision)
     estimate = _estimate(model, config, exemplars=len(exemplars), precision=precision)
     if estimate is not None:
         told.note(estimate.line())

@@ -22,7 +22,7 @@ from samplar.config.fit import FitConfig
 from samplar.config.training import Precision
 from samplar.errors import WeightsError
 from samplar.exemplars.exemplar import ExemplarSet
-from samplar.io.atomic import write_bytes
+from samplar.io.atomic import make_folder, write_bytes
 from samplar.io.intensity import IntensityRule
 from samplar.io.labels import LabelSet
 from samplar.io.slicing import Plane
@@ -105,10 +105,11 @@ def save_adapter(folder: Path, model: AdaptedSam, fields: dict[str, Any]) -> Ada
     data = save(model.adapter_state())
     digest = hashlib.sha256(data).hexdigest()
     card = AdapterCard.model_validate({**fields, "tensors_sha256": digest})
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_bytes(folder / TENSORS, data)
-    write_bytes(folder / CARD, (card.model_dump_json(indent=1) + "\n").encode())
     write_bytes(folder / "README.md", _readme(card, len(data)).encode())
+    # Last: a folder without a card is no adapter, one with it is whole.
+    write_bytes(folder / CARD, (card.model_dump_json(indent=1) + "\n").encode())
     return card
 
 

@@ -13,7 +13,7 @@ from samplar.exemplars.exemplar import ExemplarSet
 from samplar.methods.adapted import AdaptedSam
 from samplar.synthesis.samples import Samples
 from samplar.synthesis.synthesizer import Synthesizer
-from samplar.training.loop import TrainingRun, train
+from samplar.training.loop import TrainingRun, take_finished, train
 from samplar.training.pool import fill_pool
 from samplar.training.run import RunFolder
 from samplar.training.sampler import balanced_indices
@@ -49,7 +49,8 @@ def adapt(
     """Train the model, or let it remember, in place.
 
     Raises:
-        ResourceError: `training.not_finite`.
+        ResourceError: `training.not_finite`, `training.exploded` or `training.memory`.
+        OutputError: see `samplar.io.atomic`.
         InputError: `resume.other_run`.
     """
     samples = as_samples(exemplars, config.size)
@@ -58,6 +59,17 @@ def adapt(
         model.remember(samples.images.to(device), samples.labels.to(device))
         return
     classes, training = len(exemplars.labels), config.training
+    trained = TrainingRun(
+        config=training,
+        precision=precision,
+        seed=config.seed,
+        folder=run.path,
+        digest=digest,
+        on_step=told.step,
+        on_note=told.note,
+    )
+    if take_finished(model, trained):
+        return
     synthesizer = Synthesizer(samples, classes=classes, config=config.synthesis)
     chance = generator(config.seed, "synthesis")
     draws = synthesizer.draw(starting_exemplars(samples, classes, config, chance), chance)
@@ -74,19 +86,7 @@ def adapt(
     )
     told.stage("training", training.iterations)
     with closing(pool.prefixes):
-        train(
-            model,
-            pool,
-            TrainingRun(
-                config=training,
-                precision=precision,
-                seed=config.seed,
-                folder=run.path,
-                digest=digest,
-                on_step=told.step,
-                on_note=told.note,
-            ),
-        )
+        train(model, pool, trained)
 
 
 def starting_exemplars(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,14 +21,17 @@ from samplar.training.checkpoint import (
     newest_checkpoint,
     optimizer_tensors,
     restore_optimizer,
+    sweep,
     write_checkpoint,
 )
 from samplar.training.journal import Journal
 from samplar.training.losses import segmentation_loss
 from samplar.training.pool import Pool
+from samplar.training.room import no_room, tried
 from samplar.training.sampler import batch_order
 from samplar.training.schedule import learning_rate
 from samplar.training.seed import generator
+from samplar.training.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
     """Train the model in place, from the newest checkpoint of the same run if there is one.
 
     Raises:
-        ResourceError: `training.not_finite`, naming step and exemplars; checkpoints are kept.
+        ResourceError: `training.not_finite` and `training.exploded`, naming step and exemplars, and
+            `training.memory`, with the batch that fits; checkpoints are kept.
+        OutputError: see `samplar.io.atomic`.
     """
     config, names = run.config, model.trained()
     optimizer = torch.optim.AdamW(
@@ -73,27 +79,47 @@ def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
     )
     start = time.monotonic()
     with Journal(run.folder / "metrics.jsonl", keep_before=done) as journal:
+        _say_lost_rows(journal, run, done)
+        watch = Watch(journal.kept)
         for step in range(done, config.iterations):
-            rate = learning_rate(step, config)
-            prefix, samples = pool.batch(batches[step])
-            chance = generator(run.seed, f"step {step}")  # of the step alone: resuming repeats it
-            loss = _loss(model, prefix, samples, precision=run.precision, chance=chance)
-            _guard("loss", loss, step, pool.exemplars_of(batches[step]))
-            norm = _gradients(optimizer, loss, config.clip)
-            _guard("gradient's norm", norm, step, pool.exemplars_of(batches[step]))
+            rate, exemplars = learning_rate(step, config), pool.exemplars_of(batches[step])
+            data = pool.batch(batches[step])
+            work = partial(_computed, model, optimizer, data, run=run, step=step)
+            found = tried(partial(work, config.batch))
+            if found is None:
+                if step > done:
+                    _save(model, optimizer, run, step, journal)
+                raise no_room(work, batch=config.batch, step=step + 1, device=model.sam.device)
+            loss, norm = found
+            _guard("loss", loss, step, exemplars)
+            _guard("gradient's norm", norm, step, exemplars)
             _update(optimizer, rate)
             value, seconds = round(loss.item(), 6), round(time.monotonic() - start, 3)
             journal.write({"step": step + 1, "loss": value, "lr": rate, "seconds": seconds})
+            watch.see(step + 1, value, exemplars)
+            due = (step + 1) % config.checkpoint_every == 0 or step + 1 == config.iterations
+            if due:
+                _save(model, optimizer, run, step + 1, journal)
             try:
                 run.on_step(step + 1, value)
             except KeyboardInterrupt:
-                _save(model, optimizer, run, step + 1)
+                if not due:
+                    _save(model, optimizer, run, step + 1, journal)
                 raise
-            if (step + 1) % config.checkpoint_every == 0 and step + 1 < config.iterations:
-                _save(model, optimizer, run, step + 1)
+
+
+def take_finished(model: AdaptedSam, run: TrainingRun) -> bool:
+    """Take up the state after the last iteration, if it is there; say whether it was."""
+    checkpoint, _ = newest_checkpoint(run.folder / "checkpoints", run=run.digest)
+    if checkpoint is None or checkpoint.step < run.config.iterations:
+        return False
+    model.load_adapter_state(checkpoint.adapter, path=str(run.folder / "checkpoints"))
+    run.on_note(f"resumed after the last iteration, {checkpoint.step}")
+    return True
 
 
 def _resume(model: AdaptedSam, optimizer: torch.optim.AdamW, run: TrainingRun) -> int:
+    sweep(run.folder / "checkpoints")
     checkpoint, skipped = newest_checkpoint(run.folder / "checkpoints", run=run.digest)
     for line in skipped:
         run.on_note(line)
@@ -103,6 +129,28 @@ def _resume(model: AdaptedSam, optimizer: torch.optim.AdamW, run: TrainingRun) -
     restore_optimizer(optimizer, model.trained(), checkpoint.optimizer)
     run.on_note(f"resumed after iteration {checkpoint.step}")
     return checkpoint.step
+
+
+def _say_lost_rows(journal: Journal, run: TrainingRun, done: int) -> None:
+    if len(journal.kept) < done:
+        lost = done - len(journal.kept)
+        run.on_note(f"{journal.path.name} was damaged: the rows of {lost} iterations are lost")
+
+
+def _computed(
+    model: AdaptedSam,
+    optimizer: torch.optim.AdamW,
+    data: tuple[Tensor, Samples],
+    count: int,
+    *,
+    run: TrainingRun,
+    step: int,
+) -> tuple[Tensor, Tensor]:
+    """Return the loss of the first `count` of a batch and its gradient's norm; change no weight."""
+    prefix, samples = data[0][:count], data[1].first(count)
+    chance = generator(run.seed, f"step {step}")  # of the step alone: resuming repeats it
+    loss = _loss(model, prefix, samples, precision=run.precision, chance=chance)
+    return loss.detach(), _gradients(optimizer, loss, run.config.clip)
 
 
 def _loss(
@@ -156,7 +204,11 @@ def _update(optimizer: torch.optim.AdamW, rate: float) -> None:
     optimizer.step()
 
 
-def _save(model: AdaptedSam, optimizer: torch.optim.AdamW, run: TrainingRun, step: int) -> None:
+def _save(
+    model: AdaptedSam, optimizer: torch.optim.AdamW, run: TrainingRun, step: int, journal: Journal
+) -> None:
+    """Save the state after `step` iterations; their rows are on the disk before it is."""
+    journal.sync()
     names = model.trained()
     state = Checkpoint(step, model.adapter_state(), optimizer_tensors(optimizer, names), run.digest)
     write_checkpoint(run.folder / "checkpoints", state)
