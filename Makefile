@@ -5,7 +5,7 @@ DEMO := .venv-demo
 AUDIT := .venv-audit
 INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint docs method-pages fuzz audit mutants clean
+.PHONY: demo test lint docs method-pages faults fuzz audit mutants clean
 
 demo: $(DEMO)/installed  ## fetch weights and the ICBM152 brain, label 4 slices, segment the other 185
 	rm -rf demo-run
@@ -22,6 +22,9 @@ lint: $(DEV)/installed
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
+
+faults: $(DEV)/installed  ## kill, cut the power and fail the disk at every step (half an hour)
+	SAMPLAR_FAULTS=full $(DEV)/bin/python -m pytest -q tests/faults
 
 fuzz: $(DEV)/installed  ## damage files of every format in tens of thousands of ways; prints a table
 	PYTHONPATH=tests/support $(DEV)/bin/python -m fuzzing

@@ -116,6 +116,8 @@ def test_predict_goes_on_past_a_bad_case_and_lists_it(data, run, tmp_path):
         "case1.nii.gz",
         "case2.nii.gz",
         "failures.jsonl",
+        "predict.json",
+        "records",
         "review.csv",
         "trust",
     ]

@@ -16,6 +16,7 @@ from samplar.config.fit import FitConfig
 from samplar.evaluation.trust import Calibration
 from samplar.exemplars.manifest import write_manifest
 from samplar.io.dataset import read_dataset
+from samplar.io.lock import sole_writer
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.contract import Method
 from samplar.methods.registry import load_method
@@ -71,6 +72,13 @@ def fit(
     Raises:
         SamplarError: for every problem the user can mend.
     """
+    with sole_writer(out) as note:
+        if note:
+            told.note(note)
+        return _fit(config, out, told=told, resume=resume, report=report)
+
+
+def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool) -> Fitted:
     start = time.monotonic()
     run = open_run(out, resume=resume)
     method = load_method(config.method)
@@ -105,10 +113,11 @@ def fit(
     weights = find_card(config.weights)
     base = weights.sha256 + weights.like  # the tensors, and the pixel rule that goes with them
     digest = run_digest(config, exemplars=exemplars.digest, weights=base, precision=precision)
-    run.claim(digest, precision=precision)
-    write_manifest(run.path / "exemplars.yaml", manifest)
+    run.check(digest)
     run.write_config(config)
     held = HeldOut(exemplars, config, precision)
+    write_manifest(run.path / "exemplars.yaml", manifest)
+    run.claim(digest, precision=precision)
     estimate = _estimate(model, config, held, precision=precision)
     if estimate is not None:
         told.note(estimate.line())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from samplar.evaluation.trust import CaseTrust
 from samplar.io.atomic import ensure_writable
 from samplar.io.dataset import Case, Dataset, find_images, read_dataset
 from samplar.io.layouts.detect import is_dataset
+from samplar.io.lock import sole_writer
 from samplar.io.splits import Subset
 from samplar.methods.contract import is_oracle
 from samplar.prediction.adapter import AdapterCard, load_adapter, read_card
@@ -96,6 +98,8 @@ def predict(
 ) -> Predicted:
     """Predict every case with the adapter in `folder` and write label files into `out`.
 
+    Cases that are finished there, by the same adapter and settings, are verified and kept.
+
     Args:
         folder: a run folder or an adapter folder.
         inputs: what `find_inputs` found.
@@ -107,7 +111,8 @@ def predict(
         on_case: told how many cases are done, and which comes next where that is known.
 
     Raises:
-        UsageError: `launch.workers` for workers in launched processes.
+        UsageError: `launch.workers` for workers in launched processes; `predict.other` or
+            `predict.exists` for a folder with other predictions.
         SamplarError: before the first case; the failures of single cases are in the outcome.
     """
     ensure_writable(out)
@@ -116,37 +121,63 @@ def predict(
     wanted = card.precision if options.precision == "auto" else options.precision
     options = replace(options, precision=chosen_precision(wanted, where))
     job = Job(folder, inputs.cases, inputs.dataset, out, options)
-    start, notes = time.monotonic(), [*_oracle_note(card), *_trust_note(card)]
+    start = time.monotonic()
     if launch is not None:
         _check_no_workers(workers)
-        results = _predict_share(job, launch, device_of(where, launch.local_rank), on_case)
-    elif workers > 1 and len(job.cases) > 1:
-        team = Workers(job, count=workers, device=where, on_case=on_case)
-        results = team.run()
-        notes += team.notes
+        results, notes = _predict_share(job, launch, device_of(where, launch.local_rank), on_case)
     else:
-        stages = job.stages(load_adapter(folder, device=where))
-        results = predict_here(stages, job.cases, on_case=on_case)
+        with _reserved(job) as notes:
+            results = _predict_all(job, where, workers, on_case, notes)
     outcome = outcome_of(job.cases, results)
-    outcome.notes[:0] = notes
+    outcome.notes[:0] = [*_oracle_note(card), *_trust_note(card), *notes]
     shared = launch is not None and launch.rank > 0
     review = () if shared else tuple(write_review(out))
     return Predicted(outcome, time.monotonic() - start, shared, review)
 
 
+@contextmanager
+def _reserved(job: Job) -> Iterator[list[str]]:
+    """Have the output folder to oneself, if it holds no other predictions; give notes about it."""
+    with sole_writer(job.out) as note:
+        job.records().check(case.id for case in job.cases)
+        yield [note] if note else []
+
+
+def _predict_all(
+    job: Job,
+    device: torch.device,
+    workers: int,
+    on_case: Callable[[int, str], None],
+    notes: list[str],
+) -> dict[int, Result]:
+    if workers > 1 and len(job.cases) > 1:
+        team = Workers(job, count=workers, device=device, on_case=on_case)
+        results = team.run()
+        notes += team.notes
+        return results
+    stages = job.stages(load_adapter(job.adapter, device=device))
+    return predict_here(stages, job.cases, on_case=on_case)
+
+
 def _predict_share(
     job: Job, launch: Launch, device: torch.device, on_case: Callable[[int, str], None]
-) -> dict[int, Result]:
+) -> tuple[dict[int, Result], list[str]]:
     numbers = launch.share(len(job.cases))
 
     def tell(done: int, name: str) -> None:
         # the others are about as far
         on_case(min(done * launch.world, len(job.cases)), name)
 
-    with launch.meeting() as meeting:
+    with launch.meeting() as meeting, ExitStack() as held:
+        notes: list[str] = []
+        if launch.rank == 0:
+            notes = held.enter_context(_reserved(job))
+            meeting.begin()
+        else:
+            meeting.wait()
         stages = job.stages(load_adapter(job.adapter, device=device))
         found = predict_here(stages, [job.cases[n] for n in numbers], on_case=tell)
-        return meeting.gathered({numbers[n]: r for n, r in found.items()}, job.cases)
+        return meeting.gathered({numbers[n]: r for n, r in found.items()}, job.cases), notes
 
 
 def _check_no_workers(workers: int) -> None:

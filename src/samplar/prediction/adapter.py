@@ -24,7 +24,7 @@ from samplar.errors import WeightsError
 from samplar.evaluation.trust import Calibration
 from samplar.exemplars.exemplar import ExemplarSet
 from samplar.io.admission import MAX_LABEL
-from samplar.io.atomic import write_bytes
+from samplar.io.atomic import make_folder, write_bytes
 from samplar.io.intensity import IntensityRule
 from samplar.io.labels import LabelSet
 from samplar.io.slicing import Plane
@@ -122,10 +122,11 @@ def save_adapter(folder: Path, model: AdaptedSam, fields: dict[str, Any]) -> Ada
     data = save(model.adapter_state())
     digest = hashlib.sha256(data).hexdigest()
     card = AdapterCard.model_validate({**fields, "tensors_sha256": digest})
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_bytes(folder / TENSORS, data)
-    write_bytes(folder / CARD, sealed(card.model_dump(mode="json")))
     write_bytes(folder / README, readme(card, len(data)).encode())
+    # Last: a folder without a card is no adapter, one with it is whole.
+    write_bytes(folder / CARD, sealed(card.model_dump(mode="json")))
     return card
 
 

@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 
 from samplar.evaluation.trust import CaseTrust, read_case_trust
-from samplar.io.atomic import write_bytes
+from samplar.io.atomic import remove_file, write_bytes
 from samplar.prediction.trust import FOLDER
 
 REVIEW = "review.csv"
@@ -42,7 +42,7 @@ def write_review(out: Path) -> list[CaseTrust]:
     if queue:
         write_bytes(out / REVIEW, _table(queue).encode())
     else:
-        (out / REVIEW).unlink(missing_ok=True)
+        remove_file(out / REVIEW)
     return queue
 
 

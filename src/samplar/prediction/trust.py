@@ -10,7 +10,7 @@ import numpy as np
 
 from samplar.evaluation.expected import expected_dsc, expected_errors, gaps
 from samplar.evaluation.trust import CaseTrust
-from samplar.io.atomic import ensure_writable, write_bytes
+from samplar.io.atomic import make_folder, write_bytes
 from samplar.io.wording import few
 from samplar.prediction.doubt import Doubt
 
@@ -51,17 +51,17 @@ def case_trust(case: str, file: str, doubt: Doubt, card: AdapterCard) -> CaseTru
     )
 
 
-def write_trust(out: Path, trust: CaseTrust) -> None:
-    """Write the record of a case into the folder of a prediction.
+def write_trust(out: Path, trust: CaseTrust) -> Path:
+    """Write the record of a case into the folder of a prediction; return its path.
 
     Raises:
         OutputError: see `samplar.io.atomic.write_with`.
     """
-    folder = out / FOLDER
-    if not folder.is_dir():
-        ensure_writable(folder)
+    path = out / FOLDER / f"{trust.case}.json"
+    make_folder(path.parent)
     data = (trust.model_dump_json(indent=1) + "\n").encode()
-    write_bytes(folder / f"{trust.case}.json", data)
+    write_bytes(path, data)
+    return path
 
 
 def _reasons(classes: dict[str, float | None], predicted: np.ndarray) -> tuple[str, ...]:

@@ -54,3 +54,7 @@ class Samples:
     def side(self) -> int:
         """Height and width in pixels."""
         return self.images.shape[-1]
+
+    def first(self, count: int) -> Samples:
+        """Return the first of them."""
+        return Samples(self.images[:count], self.labels[:count], self.valid[:count])

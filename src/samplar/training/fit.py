@@ -16,7 +16,7 @@ from samplar.methods.adapted import AdaptedSam
 from samplar.synthesis.samples import Samples
 from samplar.synthesis.synthesizer import Synthesizer
 from samplar.training.folds import Refits, Show, copied_state, refit
-from samplar.training.loop import TrainingRun, train
+from samplar.training.loop import TrainingRun, take_finished, train
 from samplar.training.pool import fill_pool
 from samplar.training.run import RunFolder
 from samplar.training.sampler import balanced_indices
@@ -63,7 +63,8 @@ def adapt(
         show: is given models that have not seen some of the exemplars, with their numbers.
 
     Raises:
-        ResourceError: `training.not_finite`.
+        ResourceError: `training.not_finite`, `training.exploded` or `training.memory`.
+        OutputError: see `samplar.io.atomic`.
         InputError: `resume.other_run`.
     """
     samples = as_samples(exemplars, config.size)
@@ -77,6 +78,19 @@ def adapt(
         _remember(model, samples, range(len(samples)))
         return
     classes, training = len(exemplars.labels), config.training
+    whole = TrainingRun(
+        config=training,
+        precision=precision,
+        seed=config.seed,
+        folder=run.path,
+        digest=digest,
+        on_step=told.step,
+        on_note=told.note,
+    )
+    fresh = copied_state(model)
+    finished = take_finished(model, whole)
+    if finished and not folds:
+        return
     synthesizer = Synthesizer(samples, classes=classes, config=config.synthesis)
     chance = generator(config.seed, "synthesis")
     draws = synthesizer.draw(starting_exemplars(samples, classes, config, chance), chance)
@@ -92,18 +106,9 @@ def adapt(
         on_image=lambda done: told.step(done, None),
     )
     told.stage("training", training.iterations)
-    whole = TrainingRun(
-        config=training,
-        precision=precision,
-        seed=config.seed,
-        folder=run.path,
-        digest=digest,
-        on_step=told.step,
-        on_note=told.note,
-    )
     with closing(pool):
-        fresh = copied_state(model)
-        train(model, pool, whole)
+        if not finished:
+            train(model, pool, whole)
         if show is not None and folds:
             short = refit_config(config)
             told.stage("calibration", len(folds) * short.iterations)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from samplar.methods.adapted import AdaptedSam
 from samplar.sam.device import encoder_batch
+from samplar.sam.halving import by_halves
 from samplar.sam.precision import autocast
 from samplar.synthesis.draw import Draw
 from samplar.synthesis.samples import Samples
@@ -94,10 +95,13 @@ def fill_pool(
 
 @torch.no_grad()
 def _encode(model: AdaptedSam, images: Tensor, precision: str) -> Tensor:
-    device = model.sam.device
-    with autocast(precision, device):
-        rows = model.prefix(images.to(device))
-    return rows.to("cpu", torch.bfloat16 if precision == "bf16" else torch.float32)
+    device, kind = model.sam.device, torch.bfloat16 if precision == "bf16" else torch.float32
+
+    def encoded(part: slice) -> Tensor:
+        with autocast(precision, device):
+            return model.prefix(images[part].to(device)).to("cpu", kind)
+
+    return by_halves(encoded, len(images))
 
 
 def join_samples(parts: Sequence[Samples]) -> Samples:
