@@ -55,20 +55,22 @@ def _check_events(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise ValueError(f"line {event.start_mark.line + 1} uses YAML anchors or aliases")
-        if getattr(event, "tag", None) is not None:
-            raise ValueError(f"line {event.start_mark.line + 1} uses the YAML tag {event.tag}")
+            raise ValueError(f"line {_line(event)} uses YAML anchors or aliases")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise ValueError(f"line {_line(event)} uses the YAML tag {tag}")
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise ValueError(f"line {event.start_mark.line + 1} is nested deeper than {MAX_DEPTH}")
+            raise ValueError(f"line {_line(event)} is nested deeper than {MAX_DEPTH}")
 
 
 def _check_node(node: yaml.Node) -> None:
     if isinstance(node, yaml.ScalarNode):
         if node.tag in _NUMBERS and not _PLAIN_NUMBER.fullmatch(node.value):
-            line = node.start_mark.line + 1
-            raise ValueError(f"line {line}: put {node.value} in quotes, or write a plain number")
+            raise ValueError(
+                f"line {_line(node)}: put {node.value} in quotes, or write a plain number"
+            )
         return
     children = node.value
     if isinstance(node, yaml.MappingNode):
@@ -79,3 +81,9 @@ def _check_node(node: yaml.Node) -> None:
         children = [child for pair in node.value for child in pair]
     for child in children:
         _check_node(child)
+
+
+def _line(of: yaml.Event | yaml.Node) -> int:
+    """Return the line on which it begins, counted from 1."""
+    mark = of.start_mark
+    return 0 if mark is None else mark.line + 1

@@ -7,6 +7,8 @@ SAM's tables hold offsets between cells, and released runs had them at zero.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -87,15 +89,9 @@ def add_depth(sam: Sam, sites: list[BlockSite], *, slices: int, start: Start, le
     """Add three adapters to every block: for space, for depth, beside its feed-forward layer."""
     for site in sites:
         name, width = f"{site.name}.attn", site.width
-        beside = built_on(
-            sam.device, lambda width=width: Bottleneck(width, start=start, scale=BESIDE)
-        )
+        beside = built_on(sam.device, partial(Bottleneck, width, start=start, scale=BESIDE))
         base = sam.get_submodule(name)
-        around = built_on(
-            sam.device,
-            lambda base=base, width=width: AcrossSlices(
-                base, width, slices=slices, start=start, legacy=legacy
-            ),
-        )
+        make = partial(AcrossSlices, base, width, slices=slices, start=start, legacy=legacy)
+        around = built_on(sam.device, make)
         replace_module(sam, name, around)
         add_beside_mlp(sam, site, beside)

@@ -7,6 +7,8 @@ ReLU after the first inner layer, and the zero start are our reading.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -64,8 +66,6 @@ def add_hyper_prompts(sam: Sam, *, start: Start) -> None:
     for layer in range(len(decoder.transformer.layers)):
         name = f"mask_decoder.transformer.layers.{layer}.cross_attn_token_to_image"
         base = sam.get_submodule(name)
-        added = built_on(
-            sam.device,
-            lambda base=base: HyperPrompt(base, width=decoder.width, place=place, start=start),
-        )
+        make = partial(HyperPrompt, base, width=decoder.width, place=place, start=start)
+        added = built_on(sam.device, make)
         replace_module(sam, name, added)

@@ -221,11 +221,11 @@ def _clicked(sam: Sam, config: Config, batch: Batch, targets: Targets) -> _Answe
     for _ in range(config.clicks - 1):
         size = (targets.truth.shape[-2], targets.truth.shape[-1])
         more = _deepest((answer.found(size) != targets.truth) & targets.known, targets)
-        joined = (
+        points, labels = (
             torch.cat([getattr(p, part) for p in (prompts, more)], dim=1)
             for part in ("points", "labels")
         )
-        prompts = Prompts(*joined, masks=answer.shown(config))
+        prompts = Prompts(points=points, labels=labels, masks=answer.shown(config))
         answer = _ask(sam, batch, targets, prompts)
     return answer
 

@@ -74,8 +74,9 @@ def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
         step=config.iterations,
         seed_generator=generator(run.seed, "batches"),
     )
-    fixed = {"seed": run.seed, "precision": run.precision, "clip": config.clip}
-    begin = partial(Iteration, model, optimizer, **fixed)
+    begin = partial(
+        Iteration, model, optimizer, seed=run.seed, precision=run.precision, clip=config.clip
+    )
     start = time.monotonic()
     with Journal(run.folder / "metrics.jsonl", keep_before=done) as journal:
         _say_lost_rows(journal, run, done)
