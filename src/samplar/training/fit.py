@@ -23,7 +23,6 @@ from samplar.training.sampler import balanced_indices
 from samplar.training.seed import generator
 from samplar.training.tensors import as_samples, painted
 
-
 FEWEST_STEPS = 50
 """Iterations of a refit, unless the training itself has fewer."""
 
