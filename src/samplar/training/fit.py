@@ -23,6 +23,9 @@ from samplar.training.sampler import balanced_indices
 from samplar.training.seed import generator
 from samplar.training.tensors import as_samples, painted
 
+FEWEST_STEPS = 50
+"""Iterations of a refit, unless the training itself has fewer."""
+
 
 @dataclass(frozen=True)
 class Told:
@@ -122,11 +125,16 @@ def _remember(model: AdaptedSam, samples: Samples, numbers: Sequence[int]) -> No
 
 
 def refit_config(config: FitConfig) -> TrainingConfig:
-    """Return how one of the refits that calibrate is trained: shorter, with half the batch."""
+    """Return how one of the refits that calibrate is trained: shorter, with half the batch.
+
+    A model that has learnt nothing yet says nothing about one that has, so very short runs are
+    refitted at a greater share of their length.
+    """
     training = config.training
+    iterations = max(round(config.trust.share * training.iterations), FEWEST_STEPS)
     return training.model_copy(
         update={
-            "iterations": max(1, round(config.trust.share * training.iterations)),
+            "iterations": min(iterations, training.iterations),
             "batch": max(1, training.batch // 2),
         }
     )

@@ -21,7 +21,7 @@ from samplar.prediction.predict import Options
 from samplar.sam.seeded import digest_of
 from samplar.training.fit import Told
 
-SHORT = {"iterations": 60, "pool": 8, "batch": 2, "precision": "fp32", "lr": 0.01}
+SHORT = {"iterations": 50, "pool": 8, "batch": 2, "precision": "fp32", "lr": 0.01}
 
 
 def quiet(done, name):

@@ -3,10 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from samplar.config.fit import FitConfig
 from samplar.config.synthesis import SynthesisConfig
 from samplar.sam.seeded import digest_of
 from samplar.synthesis.draw import Draw
 from samplar.synthesis.synthesizer import Synthesizer
+from samplar.training.fit import refit_config, with_refits
 from samplar.training.folds import Refits, copied_state, refit, without
 from samplar.training.loop import train
 from samplar.training.pool import fill_pool
@@ -90,3 +92,15 @@ def test_a_fold_that_is_everywhere_is_passed_over(model, pool, running, tmp_path
     run, fresh = running(folder=tmp_path), copied_state(model)
     refit(model, pool, Refits([[0, 1, 2]], fresh, run, run.config, shown.append, shown.append))
     assert shown == []
+
+
+@pytest.mark.parametrize(
+    ("iterations", "share", "expected"), [(1000, 0.3, 300), (100, 0.3, 50), (20, 0.3, 20)]
+)
+def test_a_refit_is_a_share_of_the_training_but_not_too_short(iterations, share, expected):
+    training = {"iterations": iterations, "batch": 8}
+    config = FitConfig(dataset="d", training=training, trust={"share": share})
+    short = refit_config(config)
+    assert (short.iterations, short.batch) == (expected, 4)
+    assert with_refits(config, 2).iterations == iterations + expected
+    assert with_refits(config, 0) == config.training
