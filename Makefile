@@ -2,9 +2,10 @@
 PYTHON ?= python3
 DEV := .venv
 DEMO := .venv-demo
+AUDIT := .venv-audit
 INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs method-pages faults fuzz audit mutants clean
 
 demo: $(DEMO)/installed  ## fetch weights and the ICBM152 brain, label 4 slices, segment the other 185
 	rm -rf demo-run
@@ -22,8 +23,26 @@ lint: $(DEV)/installed
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
 
+faults: $(DEV)/installed  ## kill, cut the power and fail the disk at every step (half an hour)
+	SAMPLAR_FAULTS=full $(DEV)/bin/python -m pytest -q tests/faults
+
+fuzz: $(DEV)/installed  ## damage files of every format in tens of thousands of ways; prints a table
+	PYTHONPATH=tests/support $(DEV)/bin/python -m fuzzing
+
+audit: $(DEV)/installed $(AUDIT)/installed  ## licences of what is installed, known vulnerabilities
+	$(DEV)/bin/python tools/licences.py
+	$(AUDIT)/bin/python tools/vulnerabilities.py constraints.txt
+
+mutants: $(DEV)/installed  ## change the code in small ways and count how many the tests notice
+	$(DEV)/bin/python tools/mutants.py
+
 docs: $(DEV)/installed  ## run the snippets of docs/ and check its links
 	$(DEV)/bin/python -m pytest tests/docs
+
+METHODS = import samplar.methods.registry as r; print(*r.cards())
+method-pages: $(DEV)/installed  ## write docs/reference/methods/ from the cards
+	for name in $$($(DEV)/bin/python -c "$(METHODS)"); do \
+	  $(DEV)/bin/samplar methods $$name --weights sam-vit-b > docs/reference/methods/$$name.md; done
 
 $(DEV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEV)
@@ -35,5 +54,10 @@ $(DEMO)/installed: pyproject.toml constraints.txt
 	$(DEMO)/bin/python $(INSTALL) .
 	touch $@
 
+$(AUDIT)/installed:
+	$(PYTHON) -m venv $(AUDIT)
+	-$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9'
+	touch $@
+
 clean:
-	rm -rf $(DEV) $(DEMO) demo-run build dist .coverage* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(DEV) $(DEMO) $(AUDIT) demo-run build dist .coverage* .mypy_cache .pytest_cache .ruff_cache

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,12 +174,10 @@ def taught(
     return teach
 
 
-@pytest.fixture
-def volumes(tmp_path: Path) -> Path:
+def write_discs(root: Path) -> Path:
     """Write a data set of three subjects: volumes of 32 x 28 x 5 with two bright organs each."""
     import nibabel
 
-    root = tmp_path / "discs"
     for seed, case in enumerate(("ann", "bob", "cid")):
         images, labels = phantom_arrays(count=5, height=28, width=32, classes=2, seed=seed)
         labels[4] = 0  # the last slice shows nothing
@@ -191,3 +191,38 @@ def volumes(tmp_path: Path) -> Path:
             nibabel.save(image, path)
     (root / "label_names.json").write_text('{"1": "left", "2": "right"}')
     return root
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> Path:
+    """Return a data set of three subjects, new for every test."""
+    return write_discs(tmp_path / "discs")
+
+
+@pytest.fixture(scope="session")
+def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data set of three subjects that no test changes."""
+    return write_discs(tmp_path_factory.mktemp("shared") / "discs")
+
+
+@pytest.fixture(autouse=True)
+def _refusals_have_their_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Look at every refusal that is made in any test, shown or not."""
+    from samplar.errors import SamplarError
+
+    made: list[SamplarError] = []
+    original = SamplarError.__init__
+
+    def watched(self: SamplarError, *words: Any, **parts: Any) -> None:
+        original(self, *words, **parts)
+        maker = sys._getframe(1).f_globals["__name__"]
+        if maker.startswith("samplar"):  # not those that a test makes up
+            made.append(self)
+
+    monkeypatch.setattr(SamplarError, "__init__", watched)
+    yield
+    for error in made:
+        assert len(error.problem.split()) > 1, error
+        assert len(error.fix.split()) > 1, error
+        assert re.fullmatch(r"[a-z_]+\.[a-z0-9_]+", error.code), error
+        assert "\n" not in error.line(), error

@@ -36,10 +36,14 @@ class SamplarError(Exception):
         return _rebuilt, (type(self), self.problem, self.fix, self.code, self.path)
 
     def line(self) -> str:
-        """Return the one line shown to the user, whatever line breaks the file name holds."""
+        """Return the one line shown to the user.
+
+        What does not print stands in it escaped: a file name can hold line breaks, the codes that
+        colour a terminal, and signs that turn the direction of writing.
+        """
         where = "" if self.path is None else f"{self.path}: "
         text = f"samplar: {where}{self.problem}. {self.fix}. [{self.code}]"
-        return text.replace("\r", "\\r").replace("\n", "\\n")
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _rebuilt(
@@ -73,6 +77,26 @@ class WeightsError(SamplarError):
 
 
 class ResourceError(SamplarError):
-    """Memory, disk or time ran out, or training left the finite numbers."""
+    """Memory, disk or time ran out, a device went away, or training left the finite numbers."""
 
     exit_status = 6
+
+
+class CaseMemoryError(ResourceError):
+    """There was not the memory for one case; there may be for the others."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Recognise running out of memory without importing torch, which may not be loaded."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    words = ("can't allocate memory", "out of memory")
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """Recognise a GPU that stopped working; nothing more can be computed on it in this process."""
+    if not isinstance(error, RuntimeError) or is_out_of_memory(error):
+        return False
+    words = ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS")
+    return type(error).__name__ == "AcceleratorError" or any(word in str(error) for word in words)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from quick_methods import QUICK
 
 from samplar.sam.weights import WEIGHTS, load_sam
 
@@ -40,11 +41,9 @@ def adapted(base: str) -> Callable[..., AdaptedSam]:
 
     def make(name: str, *, classes: int = 2, seed: int = 0, **config: Any) -> AdaptedSam:
         method = load_method(name)
-        if "steps" in method.config.model_fields:  # what it fits by itself, it fits as well in few
-            config = {"steps": 20, **config}
         sam = load_sam(base)
         torch.manual_seed(seed)
-        return AdaptedSam(sam, method, build(method.config, config), classes)
+        return AdaptedSam(sam, method, build(method.config, QUICK.get(name, {}) | config), classes)
 
     return make
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from quick_methods import QUICK
 
+from samplar.config.base import build
 from samplar.errors import UsageError
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.contract import Batch
@@ -14,11 +16,17 @@ from samplar.sam.model import Sam
 from samplar.sam.seeded import digest_of
 
 CARDS = cards()
+ADDS_PARTS = [
+    name
+    for name, card in CARDS.items()
+    if name in ("med-sa", "sam-med2d") or card.plugs_in == "instead of SAM"
+]
+"""They add modules that no plain SAM has, and cannot be merged into one."""
 
 
-def put(sam, name, classes=2):
+def put(sam, name, **config):
     method = load_method(name)
-    return AdaptedSam(sam, method, method.config(), classes)
+    return AdaptedSam(sam, method, build(method.config, QUICK.get(name, {}) | config), 2)
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -49,16 +57,26 @@ def test_detaching_restores_sam_bit_for_bit(name, adapted, phantoms, taught, tin
 
 @pytest.mark.parametrize("name", CARDS)
 def test_a_detached_sam_takes_any_method_as_a_new_one_does(name, adapted, phantoms, taught):
-    samples = phantoms()
+    samples, config = phantoms(), adapted(name).config.model_dump()
     worn = taught(adapted("samed"), samples, lr=1e-2).detach()
     states = []
     for sam in (worn, adapted("zero-shot").detach()):
         torch.manual_seed(0)
-        states.append(digest_of(taught(put(sam, name), samples).adapter_state()))
+        states.append(digest_of(taught(put(sam, name, **config), samples).adapter_state()))
     assert states[0] == states[1]
 
 
-@pytest.mark.parametrize("name", CARDS)
+@pytest.mark.parametrize("name", [name for name in CARDS if name in ADDS_PARTS])
+def test_what_no_plain_sam_can_hold_is_not_merged(name, adapted):
+    model = adapted(name)
+    before = digest_of(model.sam.state_dict())
+    with pytest.raises(UsageError, match=f"{name} changes what SAM is made of") as caught:
+        model.merge()
+    assert caught.value.code == "methods.merge"
+    assert digest_of(model.sam.state_dict()) == before
+
+
+@pytest.mark.parametrize("name", [name for name in CARDS if name not in ADDS_PARTS])
 @torch.no_grad()
 def test_a_merged_sam_is_plain_and_computes_the_same(name, adapted, phantoms, taught):
     samples, others = phantoms(), phantoms(seed=1)

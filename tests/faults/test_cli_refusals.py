@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -12,32 +11,12 @@ import numpy as np
 import pytest
 from command import QUICK, samplar
 from phantom_sets import nifti, volume, write_nifti
+from refusals import refused
 
 
 @pytest.fixture
 def data(tmp_path):
     return nifti(tmp_path / "set")
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A good run, made once; tests copy what they damage."""
-    base = tmp_path_factory.mktemp("good")
-    made = samplar("fit", nifti(base / "set"), "-o", base / "run", *QUICK)
-    assert made.status == 0, made.err
-    return base / "run"
-
-
-def refused(ran, *, status: int, code: str, names: str) -> str:
-    """Check the shape of a refusal and return its line."""
-    assert ran.status == status, ran.err
-    assert ran.out == ""
-    assert "Traceback" not in ran.err
-    (line,) = [line for line in ran.err.splitlines() if line.startswith("samplar: ")]
-    assert re.fullmatch(r"samplar: .+\. .+\. \[[a-z_]+\.[a-z_]+\]", line), line
-    assert line.endswith(f"[{code}]"), line
-    assert names in line, line
-    return line
 
 
 def first(data: Path, kind: str) -> Path:
@@ -137,6 +116,10 @@ def test_predict_goes_on_past_a_bad_case_and_lists_it(data, run, tmp_path):
         "case1.nii.gz",
         "case2.nii.gz",
         "failures.jsonl",
+        "predict.json",
+        "records",
+        "review.csv",
+        "trust",
     ]
     nifti(data.parent / "mended")
     again = samplar("predict", run, data.parent / "mended" / "images", "-o", out)

@@ -37,7 +37,8 @@ def alone(data, run):
 
 
 def files(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 def said(ran):
@@ -125,5 +126,5 @@ def test_workers_end_with_the_command(run, data, tmp_path, number, status):
     _, err = child.communicate(timeout=30)
     assert child.returncode == status, err
     assert "Traceback" not in err
-    assert 0 < len(list(out.iterdir())) < 60
-    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+    assert 0 < len(list(out.glob("c*"))) < 60
+    assert not list(out.rglob(".*"))

@@ -12,6 +12,8 @@ from command import QUICK, samplar
 from phantom_sets import LAYOUTS, split_of, volume
 from PIL import Image
 
+from samplar.exemplars.manifest import read_manifest
+
 
 @pytest.fixture(scope="module", params=sorted(LAYOUTS))
 def journey(request, tmp_path_factory):
@@ -43,7 +45,10 @@ def test_the_run_folder_is_complete_and_its_exemplars_are_of_the_pool(journey):
         assert (run / name).is_file(), name
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 4
     card = json.loads((run / "adapter" / "adapter.json").read_text())
-    assert {e["subject"] for e in card["exemplars"]} <= {"case0", "case1"}
+    chosen = read_manifest(run / "exemplars.yaml").exemplars
+    assert {entry.subject for entry in chosen} <= {"case0", "case1"}
+    assert [e["digest"] for e in card["exemplars"]] == [entry.digest for entry in chosen]
+    assert not any(e["case"] or e["subject"] for e in card["exemplars"])
     assert card["class_values"] == [1, 2]
     assert told["next"].startswith("samplar predict ")
     assert told["estimate"]["memory"] > 0
@@ -56,7 +61,9 @@ def test_predict_needs_only_the_adapter_and_answers_on_the_grid_of_the_image(jou
     ran = samplar("predict", base / "elsewhere", data, "--split", split, "-o", out, "--json")
     assert ran.status == 0, ran.err
     (path,) = json.loads(ran.out)["done"]
-    assert [p.name for p in out.iterdir()] == [path.rpartition("/")[2]]
+    name = path.rpartition("/")[2]
+    expected = [name, "predict.json", "records", "review.csv", "trust"]
+    assert sorted(p.name for p in out.iterdir()) == sorted(expected)
     if layout in {"nifti", "nnunet"}:
         labels = nibabel.load(path)
         source = next(data.glob("images*/case2*"))

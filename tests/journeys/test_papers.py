@@ -14,9 +14,13 @@ from phantom_sets import write_nifti
 
 from samplar.cli.screen import Screen
 from samplar.cli.settings import fit_settings
+from samplar.config.base import build
+from samplar.exemplars.manifest import read_manifest
 from samplar.io.check import check_dataset
+from samplar.methods.registry import load_method
 from samplar.prediction.adapter import read_card
 from samplar.sam.weights import find_card
+from samplar.training.schedule import learning_rate
 
 PAPERS = Path(__file__).parents[2] / "configs" / "papers"
 SYNAPSE, BRATS = PAPERS / "synapse", PAPERS / "brats"
@@ -57,10 +61,26 @@ def test_every_file_is_read_and_nothing_in_it_is_a_default_in_disguise(path):
         for key, value in given.items()
         if key in {"method", "size", "k", "seed", "plane"}
     }
+    assert build(load_method(made.method).config, made.method_config)
+    if path.parent not in (SYNAPSE, BRATS):
+        return
     assert (made.size, made.plane, made.method_config["rank"]) == (512, "axial", 4)
     training = made.training
     assert (training.lr, training.warmup, training.batch) == (0.005, 250, 24)
     assert training.weight_decay == 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "batch"), [("refuge/med-sa", 1024, 32), ("sa-med2d/sam-med2d", 256, 2)]
+)
+def test_the_adapters_train_at_a_constant_rate_from_a_random_start(name, size, batch):
+    made = settings(PAPERS / f"{name}.yaml")
+    training = made.training
+    assert (made.size, training.batch, made.method_config["start"]) == (size, batch, "random")
+    rates = {learning_rate(step, training) for step in range(0, training.iterations, 99)}
+    assert rates == {1e-4}
+    assert training.weight_decay == 0
+    assert made.synthesis.factor == 0
 
 
 @pytest.mark.parametrize(
@@ -163,13 +183,18 @@ def test_synapse_is_read_with_eight_organs(synapse):
     assert report.intensity.dtypes == {"int16": 30}
 
 
+def learnt_from(run):
+    """Return the subjects of the exemplars; the adapter itself does not name them."""
+    return [entry.subject for entry in read_manifest(run / "exemplars.yaml").exemplars]
+
+
 @pytest.mark.parametrize("name", ["samed", "samed-s", "samed-h"])
 def test_samed_on_synapse(synapse, tmp_path, name):
     run, split = tmp_path / "run", SYNAPSE / "split.json"
     ran("fit", synapse, "--config", SYNAPSE / f"{name}.yaml", "--split", split, "-o", run, *SMALL)
     card = read_card(run)
     assert len(card.exemplars) == 18 * 2
-    assert {int(e.subject[4:]) for e in card.exemplars}.isdisjoint(TEST)
+    assert {int(subject[4:]) for subject in learnt_from(run)}.isdisjoint(TEST)
     assert card.labels.values == tuple(ORGANS.values())
     assert (card.intensity.kind, card.intensity.low, card.intensity.high) == ("window", -125, 275)
     rates = [json.loads(line)["lr"] for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -190,8 +215,8 @@ def test_cheap_lunch_on_synapse(synapse, tmp_path, k):
     ran("fit", synapse, "--config", path, "--split", split, "-k", k, "-o", run, *SMALL)
     card = read_card(run)
     assert len(card.exemplars) == k
-    assert len({e.subject for e in card.exemplars}) == min(k, 18)
-    assert {int(e.subject[4:]) for e in card.exemplars}.isdisjoint(TEST)
+    assert len(set(learnt_from(run))) == min(k, 18)
+    assert {int(subject[4:]) for subject in learnt_from(run)}.isdisjoint(TEST)
     if k == 1:
         result = scores(run, synapse, split, tmp_path / "out", "--protocol", "samed")
         assert len(result["per_case"]) == 12

@@ -27,7 +27,7 @@ def volume(case: int, shape: tuple[int, int, int] = (6, 30, 26)) -> tuple[np.nda
 
 def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray = ODD) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = nibabel.Nifti1Image(array, affine)
+    image = nibabel.Nifti1Image(array, affine, dtype=array.dtype)
     image.header.set_xyzt_units("mm")
     image.set_qform(affine, 1)
     image.set_sform(affine, 1)

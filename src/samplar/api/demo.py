@@ -16,7 +16,7 @@ from samplar.config.fit import fit_config
 from samplar.errors import UsageError
 from samplar.evaluation.result import Evaluation
 from samplar.exemplars.manifest import Manifest, ManifestEntry, write_manifest
-from samplar.io.atomic import ensure_writable, write_bytes
+from samplar.io.atomic import ensure_writable, make_folder, write_bytes
 from samplar.io.dataset import Dataset, read_dataset
 from samplar.io.documents import write_yaml_text
 from samplar.io.formats import read_image
@@ -123,7 +123,7 @@ def split_slices(whole: Path, folder: Path, slices: Iterable[int]) -> Parts:
     for place, numbers in ((parts.labelled, few), (parts.rest, others)):
         for file in sorted(path for path in whole.rglob("*") if path.is_file()):
             copy = place / file.relative_to(whole)
-            copy.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(copy.parent)
             write_bytes(copy, file.read_bytes())
         write_bytes(place / FILE_NAME, write_yaml_text({case.id: numbers}).encode())
     return parts
@@ -171,7 +171,7 @@ def _scored(folder: Path, name: str, rest: Dataset, device: str, told: Told) -> 
     told.stage("scoring", len(rest.labelled))
     result = evaluate(out, rest, plane=plane, on_case=_counted(told))
     scores = folder / "scores"
-    scores.mkdir(exist_ok=True)
+    make_folder(scores)
     write_bytes(scores / f"{name}.json", (result.model_dump_json(indent=1) + "\n").encode())
     return result
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from samplar.api.trust import TrustCheck
 from samplar.errors import InputError
 from samplar.evaluation.protocols import score_case
 from samplar.evaluation.regions import Regions, score_regions
@@ -64,7 +65,7 @@ def evaluate(
     Raises:
         InputError: `evaluation.none` when no case has a prediction; what the readers refuse.
     """
-    rows = []
+    rows, check = [], TrustCheck(predictions, len(dataset.labels))
     for number, scored in enumerate(scored_cases(predictions, dataset, plane=plane)):
         on_case(number, scored.case.id)
         score = (
@@ -81,8 +82,11 @@ def evaluate(
             protocol=protocol,
         )
         rows.append(CaseScores(scored.case.id, scored.case.subject, tuple(scores)))
+        if regions is None:
+            check.add(scored)
     names = dataset.labels.names if regions is None else tuple(regions)
-    return summarise(rows, names=names, protocol=protocol, tolerance=tolerance)
+    result = summarise(rows, names=names, protocol=protocol, tolerance=tolerance)
+    return result.model_copy(update={"trust": check.result(result.per_case)})
 
 
 def scored_cases(

@@ -10,7 +10,8 @@ from samplar.errors import UsageError
 from samplar.export.files import files_of
 from samplar.export.kinds import Kind
 from samplar.export.readme import Facts
-from samplar.io.atomic import ensure_writable, write_bytes
+from samplar.io.atomic import make_folder, write_bytes
+from samplar.io.lock import NAME, sole_writer
 from samplar.methods.adapted import AdaptedSam
 from samplar.prediction.adapter import AdapterCard, load_adapter, read_card
 
@@ -38,7 +39,7 @@ def export(run: Path, out: Path, *, kind: Kind) -> Exported:
         WeightsError: `adapter.*` or `weights.*`.
         OutputError: the folder cannot be written to.
     """
-    if out.is_dir() and any(out.iterdir()):
+    if out.is_dir() and any(entry.name != NAME for entry in out.iterdir()):
         raise UsageError(
             "this folder is not empty",
             fix="Choose another output folder",
@@ -48,11 +49,12 @@ def export(run: Path, out: Path, *, kind: Kind) -> Exported:
     model = load_adapter(run)
     files = files_of(model, _facts(read_card(run), model), kind=kind)
     written: list[Path] = []
-    for name, contents in files.items():
-        path = out / name
-        ensure_writable(path.parent)
-        write_bytes(path, contents())
-        written.append(path)
+    with sole_writer(out):
+        for name, contents in files.items():
+            path = out / name
+            make_folder(path.parent)
+            write_bytes(path, contents())
+            written.append(path)
     return Exported(out, tuple(written), sum(path.stat().st_size for path in written))
 
 

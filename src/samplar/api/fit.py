@@ -9,21 +9,29 @@ from typing import Any
 
 import torch
 
-from samplar.api.manifest import resources, versions
+from samplar.api.manifest import numbers_by_rate, resources, versions
 from samplar.api.report import write_report
-from samplar.config.base import build
+from samplar.config.base import Strict, build
 from samplar.config.fit import FitConfig
-from samplar.exemplars.manifest import write_manifest
+from samplar.evaluation.trust import Calibration
+from samplar.exemplars.exemplar import ExemplarSet
+from samplar.exemplars.manifest import Manifest, write_manifest
 from samplar.io.dataset import read_dataset
+from samplar.io.lock import sole_writer
 from samplar.methods.adapted import AdaptedSam
+from samplar.methods.contract import Method
 from samplar.methods.registry import load_method
 from samplar.prediction.adapter import TENSORS, describe, save_adapter
+from samplar.prediction.held_out import HeldOut
+from samplar.sam.cards import WeightsCard
 from samplar.sam.device import chosen_device
+from samplar.sam.model import Sam
 from samplar.sam.precision import chosen_precision
 from samplar.sam.weights import find_card, load_sam
+from samplar.synthesis.samples import Samples
 from samplar.training.embed import embedder
 from samplar.training.estimate import Estimate, estimate_fit
-from samplar.training.fit import Told, adapt, pool_size
+from samplar.training.fit import Told, adapt, pool_size, with_refits
 from samplar.training.precision import Probe, probe_model, probe_sam
 from samplar.training.prepare import choose_view, pick_exemplars
 from samplar.training.run import RunFolder, open_run, run_digest
@@ -66,6 +74,13 @@ def fit(
     Raises:
         SamplarError: for every problem the user can mend.
     """
+    with sole_writer(out) as note:
+        if note:
+            told.note(note)
+        return _fit(config, out, told=told, resume=resume, report=report)
+
+
+def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool) -> Fitted:
     start = time.monotonic()
     run = open_run(out, resume=resume)
     method = load_method(config.method)
@@ -75,56 +90,115 @@ def fit(
     dataset = read_dataset(
         config.dataset, split=config.split, subset="pool" if config.split else None
     )
-    sam = load_sam(config.weights, device=device)
-    resized = sam.check_size(config.size)
-    if resized is not None:
-        told.note(resized)
+    sam = _loaded(config, device, told)
     view = choose_view(dataset, config)
-    embed = embedder(
-        sam,
-        dataset,
-        precision=able,
-        on_stage=told.stage,
-        on_case=told.step,
-    )
-    exemplars, manifest = pick_exemplars(dataset, view, config, embed=embed)
+    around = method.neighbours(settings)
+    embed = embedder(sam, dataset, precision=able, on_stage=told.stage, on_case=told.step)
+    exemplars, manifest = pick_exemplars(dataset, view, config, embed=embed, around=around)
     samples = painted(as_samples(exemplars, config.size), sam.padding)
-    precision = run.settled_precision()
-    if precision is None:
-        precision = able
-        if config.training.precision == "auto" and able == "bf16":
-            precision = _heard(probe_sam(sam, samples), told)
-    torch.manual_seed(config.seed)  # of the first values of what a method adds
-    model = AdaptedSam(sam, method, settings, len(dataset.labels))
+    trying = config.training.precision == "auto" and able == "bf16"
+    precision = run.settled_precision() or able
+    if trying and run.settled_precision() is None:
+        precision = _begun_in(sam, samples, method, told)
+    model = _attached(sam, method, settings, config, classes=len(dataset.labels))
     weights = find_card(config.weights)
-    base = weights.sha256 + weights.like  # the tensors, and the pixel rule that goes with them
-    digest = run_digest(config, exemplars=exemplars.digest, weights=base, precision=precision)
-    run.claim(digest, precision=precision)
-    write_manifest(run.path / "exemplars.yaml", manifest)
-    run.write_config(config)
-    estimate = _estimate(model, config, exemplars=len(exemplars), precision=precision)
+    digest = _begin(run, config, exemplars, manifest, weights=weights, precision=precision)
+    held = HeldOut(exemplars, config, precision)
+    estimate = _estimate(model, config, held, precision=precision)
     if estimate is not None:
         told.note(estimate.line())
     ready = time.monotonic()
-    adapt(model, exemplars, config, run, precision=precision, digest=digest, told=told)
-    predicted_in, agreement = precision, None
-    if config.training.precision == "auto" and precision == "bf16":
-        probe = probe_model(model, samples)
-        predicted_in, agreement = _heard(probe, told), probe.agreement
+    show = None if held.reason_against(model) else held.show
+    adapt(model, exemplars, config, run, precision=precision, digest=digest, told=told, show=show)
+    calibration = _told(held.calibration(model), told)
+    predicted_in, agreement = _ended_in(model, samples, config, precision, told)
     sequences = len(dataset.labelled[0].images)
     fields = describe(
         config, weights, exemplars, view=view, sequences=sequences, precision=predicted_in
     )
-    fields["agreement"] = agreement
+    fields |= {"agreement": agreement, "calibration": calibration}
     save_adapter(run.adapter, model, fields)
     end = time.monotonic()
-    size = (run.adapter / TENSORS).stat().st_size
-    cost = resources(model, seconds=end - start, adapter_bytes=size)
-    run.write_manifest(
-        {"versions": versions(), "resources": cost, "run": digest, "precision": precision}
-    )
+    cost = _finish(run, model, digest=digest, precision=precision, seconds=end - start)
     page = write_report(run, dataset) if report else None
     return Fitted(run, page, ready - start, end - ready, cost, estimate)
+
+
+def _loaded(config: FitConfig, device: torch.device, told: Told) -> Sam:
+    sam = load_sam(config.weights, device=device)
+    resized = sam.check_size(config.size)
+    if resized is not None:
+        told.note(resized)
+    return sam
+
+
+def _begin(
+    run: RunFolder,
+    config: FitConfig,
+    exemplars: ExemplarSet,
+    manifest: Manifest,
+    *,
+    weights: WeightsCard,
+    precision: str,
+) -> str:
+    """Write into the run folder what is about to be done; return the digest of all of it."""
+    base = weights.sha256 + weights.like  # the tensors, and the pixel rule that goes with them
+    digest = run_digest(config, exemplars=exemplars.digest, weights=base, precision=precision)
+    run.check(digest)
+    run.write_config(config)
+    write_manifest(run.path / "exemplars.yaml", manifest)
+    run.claim(digest, precision=precision)
+    return digest
+
+
+def _finish(
+    run: RunFolder, model: AdaptedSam, *, digest: str, precision: str, seconds: float
+) -> dict[str, Any]:
+    """Write down what was used and what it cost; return the cost."""
+    size = (run.adapter / TENSORS).stat().st_size
+    cost = resources(model, seconds=seconds, adapter_bytes=size)
+    run.write_manifest(
+        {
+            "versions": versions(),
+            "resources": cost,
+            "rates": numbers_by_rate(model),
+            "run": digest,
+            "precision": precision,
+        }
+    )
+    return cost
+
+
+def _attached(
+    sam: Sam, method: Method, settings: Strict, config: FitConfig, *, classes: int
+) -> AdaptedSam:
+    torch.manual_seed(config.seed)  # of the first values of what a method adds
+    model = AdaptedSam(sam, method, settings, classes)
+    model.recompute = config.training.recompute
+    return model
+
+
+def _begun_in(sam: Sam, samples: Samples, method: Method, told: Told) -> str:
+    """Return the precision to train in: bf16 has to show on SAM and the exemplars that it pays."""
+    if method.embeds:
+        return _heard(probe_sam(sam, samples), told)
+    told.note(f"precision: fp32; {method.card.name} does not use SAM, which bf16 is tried on")
+    return "fp32"
+
+
+def _ended_in(
+    model: AdaptedSam, samples: Samples, config: FitConfig, precision: str, told: Told
+) -> tuple[str, float | None]:
+    """Return the precision to predict in, and how well it agreed with fp32 if that was tried."""
+    if config.training.precision != "auto" or precision != "bf16":
+        return precision, None
+    probe = probe_model(model, samples)
+    return _heard(probe, told), probe.agreement
+
+
+def _told(calibration: Calibration, told: Told) -> Calibration:
+    told.note(calibration.line())
+    return calibration
 
 
 def _heard(probe: Probe, told: Told) -> str:
@@ -133,11 +207,10 @@ def _heard(probe: Probe, told: Told) -> str:
 
 
 def _estimate(
-    model: AdaptedSam, config: FitConfig, *, exemplars: int, precision: str
+    model: AdaptedSam, config: FitConfig, held: HeldOut, *, precision: str
 ) -> Estimate | None:
     if not model.method.card.trains:
         return None
-    images = pool_size(config, exemplars)
-    return estimate_fit(
-        model, config.training, images=images, size=config.size, precision=precision
-    )
+    images = pool_size(config, len(held.exemplars))
+    training = with_refits(config, held.folds(model))
+    return estimate_fit(model, training, images=images, size=config.size, precision=precision)

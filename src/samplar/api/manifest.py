@@ -33,6 +33,15 @@ def resources(model: AdaptedSam, *, seconds: float, adapter_bytes: int) -> dict[
     }
 
 
+def numbers_by_rate(model: AdaptedSam) -> dict[str, int]:
+    """Return how many numbers train at each share of the learning rate, fastest first."""
+    trained, counts = model.trained(), dict[str, int]()
+    for name in sorted(trained, key=lambda name: -model.rates[name]):
+        shown = f"{model.rates[name]:g}"
+        counts[shown] = counts.get(shown, 0) + trained[name].numel()
+    return counts
+
+
 def peak_memory() -> int:
     """Return the largest resident size this process has had, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from samplar.errors import UsageError
 from samplar.methods.registry import cards, load_method
 
 
-def list_methods(*, weights: str | None = None, classes: int = 1) -> list[dict[str, Any]]:
+def list_methods(
+    *, weights: str | None = None, classes: int = 1, only: str | None = None
+) -> list[dict[str, Any]]:
     """Return one row per method, by name.
 
     Args:
         weights: base weights on which to count what each method trains, known ones also without
-            their file; None leaves the count out and needs no torch.
+            their file; None leaves the count out and needs no torch. A method whose extra is not
+            installed has no count.
         classes: number of foreground classes to count for.
+        only: the one method that is asked about.
 
     Raises:
         UsageError: `methods.*`, `weights.unknown`.
         WeightsError: a file of weights that cannot be used.
     """
-    counts = {} if weights is None else _trainable(weights, classes)
+    found = cards() if only is None else {only: load_method(only).card}
+    counts = {} if weights is None else _trainable(found, weights, classes)
     return [
         {
             "name": card.name,
@@ -30,11 +37,11 @@ def list_methods(*, weights: str | None = None, classes: int = 1) -> list[dict[s
             "trainable_parameters": counts.get(name),
             "licence_note": card.licence_note,
         }
-        for name, card in cards().items()
+        for name, card in found.items()
     ]
 
 
-def _trainable(weights: str, classes: int) -> dict[str, int]:
+def _trainable(names: Iterable[str], weights: str, classes: int) -> dict[str, int]:
     """Attach each method, with its default settings, to a model without numbers and count."""
     import copy
 
@@ -42,8 +49,13 @@ def _trainable(weights: str, classes: int) -> dict[str, int]:
 
     empty = countable_sam(weights).requires_grad_(False)
     counts = {}
-    for name in cards():
+    for name in names:
         method, sam = load_method(name), copy.deepcopy(empty)
-        method.attach(sam, method.config(), classes)
+        try:
+            method.attach(sam, method.config(), classes)
+        except UsageError as error:
+            if error.code != "methods.extra":
+                raise
+            continue
         counts[name] = sum(p.numel() for p in sam.parameters() if p.requires_grad)
     return counts

@@ -77,6 +77,7 @@ def write_report(run: RunFolder, pool: Dataset, shown: Shown | None = None) -> P
         dataset=pool.name,
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         methods=() if shown is None else _methods(card, shown),
+        calibration=card.calibration,
         training=rows,
         slices=()
         if shown is None

@@ -15,6 +15,7 @@ from samplar.errors import InputError
 from samplar.evaluation.result import Evaluation
 from samplar.io.dataset import read_dataset
 from samplar.io.documents import read_yaml
+from samplar.io.lock import sole_writer
 from samplar.io.splits import Subset
 from samplar.prediction.adapter import read_card
 from samplar.training.run import CONFIG, RunFolder
@@ -40,19 +41,22 @@ def rewrite_report(
     Raises:
         WeightsError: `adapter.*` when this is no finished run.
         InputError: what the readers refuse; `report.classes` for scores of other classes.
+        OutputError: `output.busy`, and see `samplar.io.atomic`.
     """
     folder, card = RunFolder(run), read_card(run)
     config = build(FitConfig, dict(read_yaml(run / CONFIG)), path=str(run / CONFIG))
     side: Subset | None = "pool" if config.split else None
     pool = read_dataset(config.dataset, split=config.split, subset=side)
-    if scored is None:
-        return write_report(folder, pool)
-    predictions, truth = scored
-    dataset = read_dataset(truth, split=split, subset=subset or ("test" if split else None))
-    result = evaluate(predictions, dataset, plane=card.plane, on_case=_nobody)
-    for name, other in baselines.items():
-        _check_comparable(name, other, result)
-    return write_report(folder, pool, Shown(result, predictions, dataset, baselines))
+    shown = None
+    if scored is not None:
+        predictions, truth = scored
+        dataset = read_dataset(truth, split=split, subset=subset or ("test" if split else None))
+        result = evaluate(predictions, dataset, plane=card.plane, on_case=_nobody)
+        for name, other in baselines.items():
+            _check_comparable(name, other, result)
+        shown = Shown(result, predictions, dataset, baselines)
+    with sole_writer(run):
+        return write_report(folder, pool, shown)
 
 
 def read_evaluation(path: Path) -> Evaluation:

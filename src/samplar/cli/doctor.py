@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from samplar.cli.check import NOT_OK
 from samplar.cli.screen import Screen
 from samplar.cli.verb import verb
+from samplar.errors import UsageError
+
+PrivacyOption = Annotated[
+    Path | None,
+    typer.Option(metavar="ADAPTER", help="Look through an adapter for names, dates and texts."),
+]
+DatasetOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DATASET", help="With --privacy: look for every name of this data set."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -16,12 +28,36 @@ def register(app: typer.Typer) -> None:
     verb(app, "doctor")(doctor)
 
 
-def doctor(screen: Screen) -> None:
-    """Say what this installation is and can do."""
+def doctor(
+    screen: Screen, *, privacy: PrivacyOption = None, dataset: DatasetOption = None
+) -> int | None:
+    """Say what this installation is and can do, or what an adapter gives away."""
+    if privacy is not None:
+        return _look_through(screen, privacy, dataset)
+    if dataset is not None:
+        raise UsageError(
+            "--dataset says whose names to look for, but not where",
+            fix="Give the adapter too, as --privacy ADAPTER",
+            code="privacy.adapter",
+        )
     from samplar.api.doctor import examine
 
     facts = examine()
     screen.result(facts, "\n".join(_lines(facts)))
+    return None
+
+
+def _look_through(screen: Screen, adapter: Path, dataset: Path | None) -> int:
+    from samplar.api.privacy import examine_privacy
+
+    report = examine_privacy(adapter, dataset)
+    lines = [f"{report.folder}: {', '.join(report.files)}; {report.names} names looked for"]
+    for found in report.findings:
+        where = f"{found.file}: " if found.file else ""
+        lines.append(f"{found.severity}: {where}{found.problem}. {found.fix}. [{found.code}]")
+    lines.append("ok" if report.ok else "not ok: this folder says more than it should")
+    screen.result(report.model_dump(mode="json"), "\n".join(lines))
+    return 0 if report.ok else NOT_OK
 
 
 def _lines(facts: dict[str, Any]) -> Iterator[str]:

@@ -78,4 +78,5 @@ def _tables(result: Evaluation) -> str:
     scores = score_table([MethodResult(name="prediction", evaluation=result)]).text()
     subjects = f"{len(result.per_case)} cases of {len(result.per_subject)} subjects"
     left_out = "" if not result.undefined else f"\nLeft out:\n{left_out_table(result).text()}"
-    return f"{scores}\n{subjects}, protocol {result.protocol}\n{left_out}"
+    trust = "" if result.trust is None else f"{result.trust.line()}\n"
+    return f"{scores}\n{subjects}, protocol {result.protocol}\n{trust}{left_out}"

@@ -12,7 +12,13 @@ from collections.abc import Callable
 
 from samplar.cli.screen import Screen
 from samplar.cli.signals import Terminated
-from samplar.errors import InputError, ResourceError, SamplarError
+from samplar.errors import (
+    InputError,
+    ResourceError,
+    SamplarError,
+    is_device_lost,
+    is_out_of_memory,
+)
 
 SOME_FAILED = 7
 BUG = 70
@@ -45,11 +51,18 @@ def as_samplar_error(error: Exception) -> SamplarError | None:
     """Return the error as one that the user can mend, or None if it is a bug."""
     if isinstance(error, SamplarError):
         return error
-    if _out_of_memory(error):
+    if is_out_of_memory(error):
         return ResourceError(
             "memory ran out",
             fix="Use a smaller --size, or --set training.batch=4 or --set training.memory=0.25",
             code="resources.memory",
+        )
+    if is_device_lost(error):
+        return ResourceError(
+            f"the GPU stopped working ({_first_line(error)})",
+            fix="What is saved stays: give the command again, with --resume for a fit, or choose "
+            "another --device",
+            code="device.lost",
         )
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return ResourceError(
@@ -68,11 +81,9 @@ def as_samplar_error(error: Exception) -> SamplarError | None:
     return None
 
 
-def _out_of_memory(error: Exception) -> bool:
-    """Recognise running out of memory without importing torch, which may not be loaded."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def _bug_line(error: Exception) -> str:

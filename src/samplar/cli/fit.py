@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from samplar.cli.fetching import weights_ready
+from samplar.cli.going_on import same_command, told_to_go_on
 from samplar.cli.options import (
     ChannelsOption,
     ConfigOption,
@@ -100,15 +101,27 @@ def fit(
         "seed": seed,
         "device": device,
     }
-    settings = fit_settings(screen, flags, config=config or _earlier(out, resume), sets=sets)
-    fitted = _fit(screen, settings, out, resume=resume)
+    with told_to_go_on(lambda: _resuming(dataset, out)):
+        settings = fit_settings(screen, flags, config=config or _earlier(out, resume), sets=sets)
+        fitted = _fit(screen, settings, out, resume=resume)
     _tell(screen, settings, fitted)
 
 
 def _earlier(out: Path, resume: bool) -> Path | None:
     """Return the settings of the run to go on with, so that the flags need not be repeated."""
+    return _settings(out) if resume else None
+
+
+def _settings(out: Path) -> Path | None:
     path = out / "config.yaml"
-    return path if resume and path.is_file() else None
+    return path if path.is_file() else None
+
+
+def _resuming(dataset: Path, out: Path) -> str:
+    """Return the command that goes on: with all flags if they are written down nowhere yet."""
+    if _settings(out) is None:
+        return same_command("--resume")
+    return shlex.join(["samplar", "fit", str(dataset), "-o", str(out), "--resume"])
 
 
 def _fit(screen: Screen, settings: FitConfig, out: Path, *, resume: bool) -> Fitted:

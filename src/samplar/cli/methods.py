@@ -9,6 +9,7 @@ import typer
 from samplar.cli.screen import Screen
 from samplar.cli.verb import verb
 
+Name = Annotated[str | None, typer.Argument(help="Show all that is known of this method.")]
 Weights = Annotated[
     str | None, typer.Option("--weights", "-W", help="Count what trains on these base weights.")
 ]
@@ -20,10 +21,16 @@ def register(app: typer.Typer) -> None:
     verb(app, "methods")(methods)
 
 
-def methods(screen: Screen, *, weights: Weights = None, classes: Classes = 1) -> None:
-    """List the methods that can be put on a SAM."""
+def methods(
+    screen: Screen, *, name: Name = None, weights: Weights = None, classes: Classes = 1
+) -> None:
+    """List the methods that can be put on a SAM, or show the page of one."""
+    from samplar.api.method_page import describe_method
     from samplar.api.methods import list_methods
 
+    if name is not None:
+        screen.result(*describe_method(name, weights=weights, classes=classes))
+        return
     rows = list_methods(weights=weights, classes=classes)
     screen.result(rows, "\n\n".join(map(_entry, rows)))
 

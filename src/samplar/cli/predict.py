@@ -12,6 +12,7 @@ import typer
 
 from samplar.cli.exits import SOME_FAILED
 from samplar.cli.fetching import weights_ready
+from samplar.cli.going_on import same_command, told_to_go_on
 from samplar.cli.options import DeviceOption, SplitOption, SubsetOption
 from samplar.cli.outputs import no_empty_folder
 from samplar.cli.screen import Screen
@@ -44,6 +45,9 @@ Tta = Annotated[
         help="Also see each slice in a smaller frame and average.  [default: as the method does]",
     ),
 ]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Make finished cases again; replace what is there.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first case that fails.")]
 Workers = Annotated[
     int, typer.Option(metavar="N", min=1, help="Processes that share the cases and the cores.")
@@ -69,6 +73,7 @@ def predict(
     probabilities: Probabilities = False,
     largest: Largest = False,
     tta: Tta = None,
+    overwrite: Overwrite = False,
     strict: Strict = False,
     workers: Workers = 1,
     device: DeviceOption = None,
@@ -76,9 +81,10 @@ def predict(
 ) -> int:
     """Segment images, or the cases of a data set.
 
-    The labels are on the grid of their image. One bad case does not stop the others: it is listed
+    The labels are on the grid of their image. Given again, the command does what is missing and
+    keeps what is finished. One bad case does not stop the others: it is listed
     in OUT/failures.jsonl, and the exit status is 7. A case that comes alone, or any case with
-    --strict, is refused at once.
+    --strict, is refused at once. OUT/review.csv says which cases to look at first.
     """
     from samplar.api.predict import find_inputs
     from samplar.api.predict import predict as predict_now
@@ -92,10 +98,10 @@ def predict(
     card = read_card(run)
     found = find_inputs(inputs, split=split, subset=subset, sequences=card.sequences)
     alone = len(found.cases) == 1
-    options = Options(precision, probabilities, largest, strict or alone, tta)
+    options = Options(precision, probabilities, largest, strict or alone, tta, overwrite)
     # others may be about to write into a folder that is still empty
     tidied = no_empty_folder(out) if launch is None else nullcontext()
-    with tidied, screen.progress() as progress:
+    with told_to_go_on(same_command), tidied, screen.progress() as progress:
         weights_ready(screen, progress, card.weights)
         predicted = predict_now(
             run,
@@ -116,9 +122,10 @@ def _tell(screen: Screen, out: Path, predicted: Predicted) -> int:
     outcome = predicted.outcome
     failed = [_failure(case, error) for case, error in outcome.failed]
     listing = out / FAILURES
-    listing.unlink(missing_ok=True)
     if failed:
         write_bytes(listing, "".join(json.dumps(row) + "\n" for row in failed).encode())
+    else:
+        listing.unlink(missing_ok=True)
     for line in outcome.notes:
         screen.note(line)
     for case, error in outcome.failed:
@@ -126,13 +133,17 @@ def _tell(screen: Screen, out: Path, predicted: Predicted) -> int:
     document = {
         "out": str(out),
         "done": [str(path) for path in outcome.done],
+        "kept": outcome.kept,
         "failed": failed,
         "notes": outcome.notes,
+        "review": [record.model_dump(mode="json") for record in predicted.review],
         "seconds": predicted.seconds,
     }
     text = f"{len(outcome.done)} cases in {out}, {predicted.seconds:.1f} s"
+    before = f"; {outcome.kept} were finished before" if outcome.kept else ""
     more = f"; {len(failed)} failed, see {listing}" if failed else ""
-    screen.result(document, text + more)
+    first = f"; to look at first: {predicted.review[0].case}" if len(predicted.review) > 1 else ""
+    screen.result(document, text + before + more + first)
     return SOME_FAILED if failed else 0
 
 

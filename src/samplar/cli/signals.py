@@ -42,7 +42,7 @@ def patiently(say: Callable[[str], None]) -> Iterator[Callable[[], None]]:
 
     def check() -> None:
         if wanted:
-            raise _stop(wanted[0], "The state is saved: add --resume to go on")
+            raise _stop(wanted[0], "The state is saved")
 
     before = {number: signal.signal(number, remember) for number in SIGNALS}
     try:

@@ -52,7 +52,7 @@ def _describe(model: type[BaseModel], entry: Any) -> str:
     where = ".".join(str(part) for part in entry["loc"])
     if entry["type"] == "extra_forbidden":
         return f"{where} is not a setting{nearest(where, _fields_at(model, entry['loc'][:-1]))}"
-    return f"{where} = {entry['input']!r}: {entry['msg']}"
+    return f"{where} = {entry['input']!r}: {entry['msg']}" if where else entry["msg"]
 
 
 def _fields_at(model: type[BaseModel], parts: Iterable[str | int]) -> Iterable[str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field
 
 from samplar.config.base import Strict, build, merged
+from samplar.config.plain_yaml import parse_yaml
 from samplar.config.synthesis import SynthesisConfig
 from samplar.config.training import TrainingConfig
+from samplar.config.trust import TrustConfig
 from samplar.errors import UsageError
 
 Preset = Literal["auto", "fast", "standard", "paper"]
@@ -65,6 +66,7 @@ class FitConfig(Strict):
     channels: tuple[int, ...] | None = None
     synthesis: SynthesisConfig = SynthesisConfig()
     training: TrainingConfig = TrainingConfig()
+    trust: TrustConfig = TrustConfig()
     preset: Preset = "auto"
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     device: str = "auto"
@@ -77,14 +79,16 @@ class MethodDefaults:
     Args:
         settings: the names its own settings have; a preset sets no others.
         lr: its learning rate, where neither the user nor the preset says another.
+        fit: settings of a fit that go before those of the preset.
     """
 
     settings: Collection[str]
     lr: float
+    fit: Mapping[str, Any] = field(default_factory=dict)
 
 
 def fit_config(values: dict[str, Any], *, preset: str, method: MethodDefaults) -> FitConfig:
-    """Build the settings of a fit: the user's values over those of a preset.
+    """Build the settings of a fit: the user's values over the method's over those of a preset.
 
     Args:
         values: what the user set, nested as the model is.
@@ -98,6 +102,7 @@ def fit_config(values: dict[str, Any], *, preset: str, method: MethodDefaults) -
     of_method = under.pop("method_config")
     under["method_config"] = {k: v for k, v in of_method.items() if k in method.settings}
     under["training"] = {"lr": method.lr, **under["training"]}
+    under = merged(under, dict(method.fit))
     return build(FitConfig, merged(under, {**values, "preset": preset}))
 
 
@@ -115,10 +120,12 @@ def setting(text: str) -> dict[str, Any]:
             code="config.set",
         )
     try:
-        content: Any = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        content: Any = parse_yaml(value)
+    except ValueError as error:
         raise UsageError(
-            f"--set {text!r}: the value is not YAML", fix="Quote it", code="config.set"
+            f"--set {text!r}: the value is not plain YAML ({error})",
+            fix="Put it in quotes",
+            code="config.set",
         ) from error
     for part in reversed(name.split(".")):
         content = {part: content}

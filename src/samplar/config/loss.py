@@ -21,3 +21,31 @@ class LossConfig(Strict):
     smooth: float = Field(default=1e-5, gt=0)
     absent: Literal["count", "skip"] = "skip"
     """A class without a pixel in the batch: left out of the Dice mean, or counted as SAMed does."""
+    foreground: float = Field(default=1.0, gt=0)
+    """How many times a foreground pixel counts in the cross-entropy."""
+
+
+class MaskLossConfig(Strict):
+    """Weights and form of focal loss plus Dice plus the error of the predicted IoU.
+
+    For methods that are shown one structure at a time. The defaults are SAM-Med2D's, but for
+    `quality_of`.
+    """
+
+    focal: float = Field(default=20.0, ge=0)
+    alpha: float = Field(default=0.25, ge=0, le=1)
+    """Weight of foreground in the focal loss; background has the rest to 1."""
+    gamma: float = Field(default=2.0, ge=1)
+    """How much less a pixel counts that is right already."""
+    dice: float = Field(default=1.0, ge=0)
+    """Weight of Dice over the foreground of the whole batch, denominator not squared."""
+    smooth: float = Field(default=1.0, gt=0)
+    quality: float = Field(default=1.0, ge=0)
+    """Weight of the squared error of the predicted IoU."""
+    quality_of: Literal["mask", "batch"] = "mask"
+    """What the predicted IoU is compared with: that of its own mask, or, as in SAM-Med2D's code,
+    that of all masks of the batch together."""
+
+
+AnyLoss = LossConfig | MaskLossConfig
+"""The ways to compare a prediction with its labels."""

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from samplar.config.base import Strict
 
+INDIFFERENT = frozenset({"memory", "recompute", "checkpoint_every"})
+"""Settings that change what a run needs and keeps, and nothing of what comes out."""
+
 Precision = Literal["auto", "fp32", "bf16"]
 
 
@@ -36,4 +39,7 @@ class TrainingConfig(Strict):
     """auto: bf16 where the processor has it and the exemplars show that it pays, else fp32."""
     memory: float = Field(default=1.0, gt=0)
     """GiB of frozen-prefix activations kept in memory; the rest goes to a file in the run."""
+    recompute: bool = False
+    """Keep only the input of each of the encoder's steps for the way back, and compute the rest
+    again (activation checkpointing): less memory, one more forward pass of what trains."""
     checkpoint_every: int = Field(default=100, ge=1)

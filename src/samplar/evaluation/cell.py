@@ -12,6 +12,7 @@ from pydantic import Field, JsonValue
 from samplar.config.base import Strict, merged
 from samplar.config.bench import FULL, Count
 from samplar.config.fit import FitConfig
+from samplar.config.training import INDIFFERENT
 from samplar.evaluation.result import Evaluation
 
 NOT_DECISIVE = ("dataset", "split", "exemplars", "device", "preset", "k", "strategy")
@@ -128,8 +129,10 @@ class Cell(Strict):
 def decisive(config: FitConfig) -> dict[str, Any]:
     """Return the settings of a fit that decide its result, wherever the data lie."""
     plain = json.loads(config.model_dump_json(exclude=set(NOT_DECISIVE)))
-    del plain["training"]["checkpoint_every"], plain["training"]["memory"]
-    return plain
+    return {
+        **plain,
+        "training": {k: v for k, v in plain["training"].items() if k not in INDIFFERENT},
+    }
 
 
 def settings_digest(settings: Mapping[str, Any], method: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from samplar.config.base import Strict
 from samplar.evaluation.scores import ClassScore, Metric, Protocol, Scores, Unit
+from samplar.evaluation.trust import TrustResult
 
 
 class ClassResult(Scores):
@@ -48,6 +49,7 @@ class Evaluation(Strict):
 
     `tolerance` (of NSD) and `hd95` are in `unit`; `voxel` is the unit of the `samed` protocol, and
     `mixed` says that cases in mm and in px were scored together, so only their own scores hold.
+    `trust` is how far what the prediction said of its own cases was right, where it said anything.
     """
 
     protocol: Protocol
@@ -58,3 +60,4 @@ class Evaluation(Strict):
     undefined: list[LeftOut]
     tolerance: float
     unit: Unit | Literal["mixed"]
+    trust: TrustResult | None = None

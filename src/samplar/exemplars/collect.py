@@ -15,7 +15,7 @@ from samplar.io.channels import SAM_CHANNELS, to_three
 from samplar.io.dataset import Dataset, read_case
 from samplar.io.intensity import IntensityRule
 from samplar.io.labels import IGNORE
-from samplar.io.slicing import Plane, slicing_of
+from samplar.io.slicing import Plane, neighbours, slicing_of
 from samplar.io.volume import Volume
 
 
@@ -35,6 +35,7 @@ def collect_exemplars(
     plane: Plane,
     rule: IntensityRule,
     channels: tuple[int, ...] | None = None,
+    around: int = 0,
 ) -> ExemplarSet:
     """Read the chosen slices, scaled and with three channels, in the order given.
 
@@ -44,6 +45,7 @@ def collect_exemplars(
         plane: the slicing plane.
         rule: how grey values become [0, 1]; applied to the whole volume, as at prediction.
         channels: which image channels to use, see `to_three`.
+        around: how many neighbours on each side to read as well.
 
     Raises:
         InputError: `exemplars.unknown` for a case without label or that is not there,
@@ -71,6 +73,7 @@ def collect_exemplars(
                 number=number,
                 image=np.ascontiguousarray(to_three(image[number])),
                 labels=np.ascontiguousarray(labels[number]),
+                beside=_beside(image, number, around) if around else None,
             )
     return ExemplarSet.of([made[pick] for pick in dict.fromkeys(picks)], dataset.labels)
 
@@ -104,6 +107,12 @@ def _slices(
     if channels is not None or len(scaled) > SAM_CHANNELS:
         scaled = to_three(scaled, channels)
     return slicing.cut(scaled), slicing.cut(labels)
+
+
+def _beside(image: np.ndarray, number: int, around: int) -> np.ndarray:
+    near = neighbours(number, len(image), around=around)
+    del near[around]
+    return np.stack([to_three(image[n]) for n in near])
 
 
 def _check_labelled(case: Case, number: int, labels: np.ndarray) -> None:

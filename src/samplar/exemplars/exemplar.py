@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from samplar.io.labels import LabelSet
-from samplar.types import SliceImage, SliceLabels
+from samplar.types import SliceImage, SliceLabels, SliceStack
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +23,8 @@ class Exemplar:
         image: (3, h, w) float32 in [0, 1].
         labels: (h, w) uint8 class indices, 255 where not labelled.
         digest: SHA-256 over image and labels.
+        beside: (2 r, 3, h, w) the r slices before it and the r after it, for methods that see a
+            slice among its neighbours; they are not labelled, and part of no digest.
     """
 
     case: str
@@ -31,14 +33,22 @@ class Exemplar:
     image: SliceImage
     labels: SliceLabels
     digest: str
+    beside: SliceStack | None = None
 
     @classmethod
     def of(
-        cls, *, case: str, subject: str, number: int, image: SliceImage, labels: SliceLabels
+        cls,
+        *,
+        case: str,
+        subject: str,
+        number: int,
+        image: SliceImage,
+        labels: SliceLabels,
+        beside: SliceStack | None = None,
     ) -> Exemplar:
         """Make an exemplar of slice `number`, with its digest."""
         digest = digest_of(image, labels)
-        return cls(case, subject, number, image, labels, digest)
+        return cls(case, subject, number, image, labels, digest, beside)
 
 
 @dataclass(frozen=True, eq=False)

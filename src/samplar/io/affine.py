@@ -105,9 +105,11 @@ def _check(matrix: np.ndarray, path: Path | None) -> None:
     if not np.array_equal(matrix[3], [0, 0, 0, 1]):
         problem = f"last row of the affine is {matrix[3].tolist()} instead of [0, 0, 0, 1]"
         raise InputError(problem, fix=resave, code="io.affine", path=path)
-    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        spacing = np.linalg.norm(matrix[:3, :3], axis=0)  # infinite if it overflows: refused below
+        volume = abs(np.linalg.det(matrix[:3, :3] / spacing))
     low, high = SPACING_BOUNDS_MM
-    if (spacing == 0).any() or abs(np.linalg.det(matrix[:3, :3] / spacing)) < _FLAT:
+    if (spacing == 0).any() or volume < _FLAT:
         problem = f"affine is not invertible, its axes are {matrix[:3, :3].T.tolist()}"
         raise InputError(problem, fix=resave, code="io.affine", path=path)
     if (spacing < low).any() or (spacing > high).any():

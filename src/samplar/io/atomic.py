@@ -12,6 +12,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def write_with(path: Path, writer: Callable[[Path], None], verify: Callable[[Pat
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise _explain(error, path) from error
+        raise explained(error, path) from error
     except (InputError, ValueError) as error:
         raise _unlike(path) from error
     finally:
@@ -91,19 +92,78 @@ def ensure_writable(folder: Path) -> None:
     Raises:
         OutputError: `output.not_writable` or the code that fits the trouble.
     """
+    make_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
     except OSError as error:
-        raise _explain(error, folder) from error
+        raise explained(error, folder) from error
     probe = folder / f"{_owner()}-{secrets.token_hex(4)}"
     try:
         write_new(probe, b"probe")
         _sync(probe)
     except OSError as error:
-        raise _explain(error, folder) from error
+        raise explained(error, folder) from error
     finally:
         _discard(probe)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and those above it, so that a power cut does not take them away again.
+
+    Raises:
+        OutputError: the code that fits the trouble.
+    """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in made:
+            _sync_folder(place.parent)
+    except OSError as error:
+        raise explained(error, folder) from error
+
+
+def replace_folder(working: Path, final: Path) -> None:
+    """Give a folder whose files are on disk its final name, in place of what has that name.
+
+    Raises:
+        OutputError: the code that fits the trouble.
+    """
+    try:
+        if final.exists():  # a folder cannot be renamed over another
+            remove_folder(final)
+        working.replace(final)
+        _sync_folder(final.parent)
+    except OSError as error:
+        raise explained(error, final) from error
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file, if it is there, so that a power cut does not bring it back.
+
+    Raises:
+        OutputError: the code that fits the trouble.
+    """
+    try:
+        if path.exists():
+            path.unlink()
+            _sync_folder(path.parent)
+    except OSError as error:
+        raise explained(error, path) from error
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder: its name goes first, so that half of it is never found under that name.
+
+    Raises:
+        OutputError: the code that fits the trouble.
+    """
+    doomed = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        folder.replace(doomed)
+        _sync_folder(doomed.parent)
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise explained(error, folder) from error
 
 
 def write_new(path: Path, data: bytes) -> None:
@@ -138,7 +198,8 @@ def _discard(temporary: Path) -> None:
         return
 
 
-def _explain(error: OSError, path: Path) -> OutputError:
+def explained(error: OSError, path: Path) -> OutputError:
+    """Return what an error of the system means for a file that is written, or a folder."""
     number = error.errno if error.errno is not None else 0
     reason = error.strerror or str(error)
     fallback = (f"writing failed: {reason} (error {number})", "Try another folder", "output.failed")
@@ -161,6 +222,19 @@ def _host() -> str:
 
 def _owner() -> str:
     return f"{_PREFIX}-{_host()}-{os.getpid()}"
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporaries that dead processes of this machine left in a folder or below it.
+
+    Raises:
+        OutputError: the code that fits the trouble.
+    """
+    try:
+        for place in (folder, *(entry for entry in folder.rglob("*") if entry.is_dir())):
+            _sweep(place)
+    except OSError as error:
+        raise explained(error, folder) from error
 
 
 def _sweep(folder: Path) -> None:

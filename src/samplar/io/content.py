@@ -49,15 +49,16 @@ def read_head(path: Path) -> bytes:
 
 
 def read_content(
-    path: Path, *, limit: int = MAX_BYTES, peek: Callable[[bytes], None] | None = None
+    path: Path, *, limit: int = MAX_BYTES, peek: Callable[[bytes], int] | None = None
 ) -> Content:
     """Read a file to its end, through gzip if it is gzipped.
 
     Args:
         path: the file.
         limit: most bytes to produce.
-        peek: called once with the first 544 decoded bytes (fewer in a short file), before the
-            rest is read; it raises to refuse the file early.
+        peek: called once with the first 544 decoded bytes, before the rest is read; it raises to
+            refuse the file early, or returns how many bytes the file should have. Once there are
+            more, no further ones are produced: a small gzip file can hold terabytes.
 
     Raises:
         InputError: as `admission.check_file`, `io.corrupt` for a damaged gzip stream,
@@ -94,20 +95,21 @@ def _collect(
     data: bytearray,
     *,
     limit: int,
-    peek: Callable[[bytes], None] | None,
+    peek: Callable[[bytes], int] | None,
     path: Path,
 ) -> None:
     head = file.read(132)
     file.seek(0)
     gzipped = kind_of(head, path) == "gzip"
-    peeked = False
+    wanted = None
     for piece in _inflated(file) if gzipped else _plain(file):
         data += piece
         if len(data) > limit:
             raise too_large(f"content of more than {limit:,} bytes", path)
-        if peek is not None and not peeked and len(data) >= _HEAD:
-            peek(bytes(data[:_HEAD]))
-            peeked = True
+        if peek is not None and wanted is None and len(data) >= _HEAD:
+            wanted = peek(bytes(data[:_HEAD]))
+        if wanted is not None and len(data) > wanted:
+            return  # too much already; the reader says so
 
 
 def _plain(file: BinaryIO) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ import nibabel
 import numpy as np
 
 from samplar.io.assets import fetch
-from samplar.io.atomic import ensure_writable, write_bytes, write_with
+from samplar.io.atomic import ensure_writable, make_folder, write_bytes, write_with
 from samplar.io.bundle import AssetFile, Bundle
 from samplar.io.wheel import Progress, Wheel
 
@@ -106,7 +106,7 @@ def _voxels(path: Path) -> np.ndarray:
 
 
 def _write(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     image = nibabel.Nifti1Image(array.astype(np.uint8), affine)
     # The published headers leave the units open; the template is defined in millimetres.
     image.header.set_xyzt_units("mm")

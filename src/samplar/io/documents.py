@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from samplar.config.plain_yaml import RepeatedKeysError, parse_yaml
 from samplar.errors import InputError
 from samplar.io.wording import few
 
@@ -17,7 +18,7 @@ MAX_BYTES = 1 << 20
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file of at most 1 MiB.
+    """Read a JSON file of at most 1 MiB; numbers are finite.
 
     Raises:
         InputError: `document.unreadable` (missing, too large, not UTF-8, not JSON) or
@@ -25,8 +26,13 @@ def read_json(path: Path) -> Any:
     """
     text = read_text(path)
     try:
-        return json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, path))
-    except (json.JSONDecodeError, RecursionError) as error:
+        return json.loads(
+            text,
+            object_pairs_hook=lambda pairs: _unique(pairs, path),
+            parse_float=_finite,
+            parse_constant=_finite,
+        )
+    except (ValueError, RecursionError) as error:
         raise _unreadable(path, f"not valid JSON: {error}") from error
 
 
@@ -38,12 +44,11 @@ def read_yaml(path: Path) -> Any:
     """
     text = read_text(path)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        _refuse_repeats(node, path, seen=set())
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise _unreadable(path, f"not valid YAML: {reason}") from error
+        return parse_yaml(text)
+    except RepeatedKeysError as error:
+        raise _repeated(error.keys, path) from error
+    except ValueError as error:
+        raise _unreadable(path, f"not valid YAML: {error}") from error
 
 
 def write_yaml_text(values: dict[str, Any]) -> str:
@@ -74,34 +79,24 @@ def _unreadable(path: Path, reason: str) -> InputError:
     )
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
+
+
 def _unique(pairs: list[tuple[str, Any]], path: Path) -> dict[str, Any]:
-    _refuse_repeated_keys((key for key, _ in pairs), path)
+    repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+    if repeated:
+        raise _repeated(repeated, path)
     return dict(pairs)
 
 
-def _refuse_repeated_keys(keys: Iterable[str], path: Path) -> None:
-    repeated = [key for key, count in Counter(keys).items() if count > 1]
-    if repeated:
-        raise InputError(
-            f"keys that appear more than once: {few(repeated)}",
-            fix="Keep one of each",
-            code="document.duplicate_key",
-            path=path,
-        )
-
-
-def _refuse_repeats(node: yaml.Node | None, path: Path, *, seen: set[int]) -> None:
-    """Walk the YAML tree once; a node met twice is an alias, which a plain file has no use for."""
-    if not isinstance(node, yaml.CollectionNode):
-        return
-    if id(node) in seen:
-        raise _unreadable(path, "uses YAML aliases")
-    seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        keys = (key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-        _refuse_repeated_keys(keys, path)
-        children = [child for pair in node.value for child in pair]
-    else:
-        children = node.value
-    for child in children:
-        _refuse_repeats(child, path, seen=seen)
+def _repeated(keys: list[str], path: Path) -> InputError:
+    return InputError(
+        f"keys that appear more than once: {few(keys)}",
+        fix="Keep one of each",
+        code="document.duplicate_key",
+        path=path,
+    )

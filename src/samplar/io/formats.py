@@ -19,6 +19,7 @@ __all__ = [
     "label_name",
     "read_image",
     "read_labels",
+    "read_probabilities",
     "stem_of",
     "suffix_of",
     "write_labels",
@@ -117,6 +118,31 @@ def write_probabilities(path: Path, probabilities: np.ndarray, like: Volume) -> 
     else:
         nifti.write_probabilities(target, probabilities, like)
     return target
+
+
+def read_probabilities(path: Path, like: Volume, *, classes: int) -> np.ndarray:
+    """Read class probabilities (k+1, x, y, z), background first, on the grid of an image.
+
+    Args:
+        path: a file that `write_probabilities` wrote.
+        like: the image they belong to.
+        classes: k.
+
+    Raises:
+        InputError: `io.probabilities` where the shape is another; what the readers refuse.
+    """
+    shape = (classes + 1, *like.shape)
+    if kind_of(read_head(path), path) != "zip":
+        return nifti.read_probabilities(path, shape)
+    array = npz.read_probabilities(path)
+    if array.shape != shape:
+        raise InputError(
+            f"shape {array.shape}, expected {shape}",
+            fix="Predict again with --probabilities",
+            code="io.probabilities",
+            path=path,
+        )
+    return array
 
 
 def _base(path: Path) -> str:

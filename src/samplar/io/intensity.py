@@ -114,20 +114,20 @@ def parse_rule(text: str) -> IntensityRule:
     """Read a rule written as `percentile`, `window:-125:275`, `range:0:65535`.
 
     Raises:
-        UsageError: `intensity.invalid`, or `config.invalid` for numbers out of order.
+        UsageError: `intensity.invalid`.
     """
     kind, *numbers = text.split(":")
     if kind == "percentile" and not numbers:
         return PERCENTILE
     try:
         low, high = (float(number) for number in numbers)
-    except ValueError as error:
+        return build(IntensityRule, {"kind": kind, "low": low, "high": high})
+    except (ValueError, UsageError) as error:
         raise UsageError(
-            f"{text!r} is not an intensity rule",
+            f"{text!r} is not an intensity rule ({getattr(error, 'problem', 'no numbers')})",
             fix="Write percentile:0.5:99.5, window:-160:240 or range:0:255",
             code="intensity.invalid",
         ) from error
-    return build(IntensityRule, {"kind": kind, "low": low, "high": high})
 
 
 def _scaled(channel: np.ndarray, low: float, high: float) -> np.ndarray:

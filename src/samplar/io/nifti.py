@@ -18,7 +18,7 @@ from samplar.io.nifti_header import Layout, check_layout, parse, stored
 from samplar.io.nifti_write import write_labels, write_probabilities
 from samplar.io.volume import LabelVolume, Volume
 
-__all__ = ["read", "read_labels", "write_labels", "write_probabilities"]
+__all__ = ["read", "read_labels", "read_probabilities", "write_labels", "write_probabilities"]
 
 
 def read(path: Path) -> Volume:
@@ -47,11 +47,39 @@ def read_labels(path: Path) -> LabelVolume:
     return LabelVolume(array, volume.affine, volume.unit, path, volume.notes + notes)
 
 
+def read_probabilities(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Read what `write_probabilities` wrote, (k+1, x, y, z), in the float32 of the file.
+
+    Args:
+        path: a 4D file, (x, y, z, k+1).
+        shape: (k+1, x, y, z), as it has to be.
+
+    Raises:
+        InputError: `io.probabilities` for anything else; those of `samplar.io.content`.
+    """
+    content = read_content(path)
+    header = parse(content.data, path)
+    count = int(header["dim"][0])
+    found = tuple(int(size) for size in header["dim"][1 : count + 1])
+    start = int(header["vox_offset"])
+    held = (len(content.data) - start) // 4
+    if found != (*shape[1:], shape[0]) or int(header["datatype"]) != 16 or held != np.prod(found):
+        raise InputError(
+            f"shape {found} with {held:,} numbers, expected {(*shape[1:], shape[0])}",
+            fix="Predict again with --probabilities",
+            code="io.probabilities",
+            path=path,
+        )
+    flat = np.frombuffer(content.data, header.endianness + "f4", offset=start)
+    return np.moveaxis(flat.reshape(found, order="F"), -1, 0)
+
+
 def _admit(path: Path) -> tuple[Content, Layout]:
     """Read the bytes, refusing a header that claims too much before the rest is read."""
 
-    def peek(head: bytes) -> None:
-        check_layout(parse(head, path), path)
+    def peek(head: bytes) -> int:
+        layout = check_layout(parse(head, path), path)
+        return layout.offset + layout.voxels * layout.dtype.itemsize
 
     content = read_content(path, peek=peek)
     return content, check_layout(parse(content.data, path), path)
@@ -81,9 +109,11 @@ def _scaled(raw: np.ndarray, layout: Layout) -> np.ndarray:
     slope, inter = layout.slope, layout.inter
     if (slope, inter) == (1, 0):
         return raw
-    values = raw.astype(np.float64) * slope + inter
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused next
+        values = raw.astype(np.float64) * slope + inter
     exact = raw.dtype.kind in "iu" and slope.is_integer() and inter.is_integer()
     if exact and np.abs(values).max() < 2**31:  # CT stored with an offset stays whole numbers
         low, high = float(values.min()), float(values.max())
         return values.astype(np.int16 if low >= -(2**15) and high < 2**15 else np.int32)
-    return values.astype(raw.dtype if raw.dtype == np.float64 else np.float32)
+    with np.errstate(over="ignore"):
+        return values.astype(raw.dtype if raw.dtype == np.float64 else np.float32)

@@ -16,6 +16,8 @@ from samplar.io.volume import Unit
 
 _FORMS_AGREE_MM = 0.1
 _SKEW_DEGREES = 0.05
+_FORM_CODES = range(6)
+_OTHER_UNITS = {1: "metres", 3: "micrometres"}
 
 
 def geometry(
@@ -26,10 +28,15 @@ def geometry(
     Raises:
         InputError: `io.units`, `io.header` (voxel sizes), `io.affine` or `io.spacing`.
     """
-    units = {1: "metres", 3: "micrometres"}.get(int(header["xyzt_units"]) & 7)
-    if units:
+    unit_code = int(header["xyzt_units"]) & 7
+    if unit_code in _OTHER_UNITS:
+        problem = f"header gives {_OTHER_UNITS[unit_code]} (unit {unit_code})"
         fix = "Save it again in millimetres"
-        raise InputError(f"header gives {units}", fix=fix, code="io.units", path=path)
+        raise InputError(problem, fix=fix, code="io.units", path=path)
+    for form in ("sform", "qform"):
+        code = int(header[f"{form}_code"])
+        if code not in _FORM_CODES:
+            raise odd_header(f"{form} code {code} is not in 0 to 5", path)
     sizes = _sizes(header, path)
     with np.errstate(invalid="ignore"):  # NaN in a form is refused below, in words
         sform = header.get_sform() if int(header["sform_code"]) > 0 else None
@@ -45,7 +52,7 @@ def geometry(
         notes.append("the header gives no orientation, axes are taken to run left, front, up")
     if affine.shear_degrees > _SKEW_DEGREES:
         notes.append(f"axes are {affine.shear_degrees:.2f} degrees from right angles, kept so")
-    blank = int(header["xyzt_units"]) & 7 != 2 and qform is None
+    blank = unit_code != 2 and qform is None
     unit: Unit = "px" if blank and affine.spacing == sizes == (1.0, 1.0, 1.0) else "mm"
     return affine, unit, tuple(f"{path}: {note}" for note in notes)
 

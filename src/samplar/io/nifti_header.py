@@ -19,6 +19,9 @@ _DTYPES = {
     256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8",
 }  # fmt: skip
 _COLOURS = {128: "RGB", 2304: "RGBA"}
+PRIVATE = {"descrip", "aux_file", "intent_name", "db_name", "data_type", "unused_str"}
+"""Fields of free text, of NIfTI-1 or -2: any may hold a patient's name. They are never copied."""
+
 RESAVE = "Save the image again from the source"
 
 

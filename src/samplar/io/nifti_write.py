@@ -13,10 +13,9 @@ from samplar.io.atomic import write_new, write_with
 from samplar.io.content import read_content
 from samplar.io.names import suffix_of
 from samplar.io.nifti_geometry import geometry
-from samplar.io.nifti_header import parse
+from samplar.io.nifti_header import PRIVATE, parse
 from samplar.io.volume import Volume
 
-_PRIVATE = {"descrip", "aux_file", "intent_name", "db_name"}  # may hold a patient's name
 _SAME_PLACE_MM = 1e-3  # float32 headers of volumes that came without one
 
 
@@ -58,7 +57,7 @@ def _header(array: np.ndarray, like: Volume) -> nib.Nifti1Header:
     header["scl_slope"], header["scl_inter"] = 1, 0
     header["cal_min"] = header["cal_max"] = 0
     header["intent_code"] = 0
-    for name in _PRIVATE & set(header.keys()):
+    for name in PRIVATE & set(header.keys()):
         header[name] = b""
     return header
 

@@ -11,6 +11,7 @@ import math
 import zipfile
 import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from samplar.io.atomic import write_new, write_with
 from samplar.io.content import read_content
 from samplar.io.volume import LabelVolume, Unit, Volume
 
+_END = b"PK\5\6"  # of the record at the end of an archive, with the number of members
 _IMAGES = ("imgs", "img", "image")
 _LABELS = ("gts", "segs", "gt", "labels")
 _DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, RuntimeError)
@@ -84,6 +86,18 @@ def write_probabilities(path: Path, probabilities: np.ndarray, like: Volume) -> 
     _write(path, "probabilities", _stored_axes(probabilities, like), like)
 
 
+def read_probabilities(path: Path) -> np.ndarray:
+    """Read what `write_probabilities` wrote: (k+1, x, y, z), or (k+1, H, W, 1) for a plain image.
+
+    Raises:
+        InputError: as `read`.
+    """
+    name, array, _ = _members(path, ("probabilities",))
+    if array.ndim not in (3, 4):
+        raise _dimensions(name, array, path)
+    return _file_axes(array, flat=array.ndim == 3)
+
+
 def _file_axes(array: np.ndarray, *, flat: bool) -> np.ndarray:
     return array[..., None] if flat else array.swapaxes(-3, -1)
 
@@ -119,7 +133,7 @@ def _members(path: Path, names: tuple[str, ...]) -> tuple[str, np.ndarray, np.nd
         raise InputError("is not an npz archive", fix=fix, code="io.format", path=path)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            held = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            held = _held(archive, data)
             name = next((name for name in names if name in held), None)
             if name is None:
                 problem = f"holds {', '.join(held) or 'nothing'}, but none of {', '.join(names)}"
@@ -134,28 +148,50 @@ def _members(path: Path, names: tuple[str, ...]) -> tuple[str, np.ndarray, np.nd
     return name, array, spacing
 
 
+def _held(archive: zipfile.ZipFile, data: bytearray) -> dict[str, zipfile.ZipInfo]:
+    """Return the members by name.
+
+    The checksums cover the members and not the directory that names them. But each member has its
+    name before it too, and opening one compares the two. How many there are is at the end of all.
+    """
+    end = data.rfind(_END)
+    count = int.from_bytes(data[end + 10 : end + 12], "little")
+    if count != len(archive.infolist()):
+        raise zipfile.BadZipFile(f"{len(archive.infolist())} of {count} members are listed")
+    held: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        archive.open(info).close()
+        name = info.filename.removesuffix(".npy")
+        if name in held:
+            raise zipfile.BadZipFile(f"{name} is there twice")
+        held[name] = info
+    return held
+
+
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> np.ndarray:
     """Unpack one .npy member; the archive gives no more bytes than it declares."""
     if info.file_size > MAX_BYTES:
         raise too_large(f"{info.filename} of {info.file_size:,} bytes", path)
-    stream = io.BytesIO(archive.read(info))
-    version = np.lib.format.read_magic(stream)
-    read_header = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else np.lib.format.read_array_header_2_0
-    )
-    shape, fortran, dtype = read_header(stream)
+    with archive.open(info) as stream:
+        shape, fortran, dtype = _npy_header(stream)
+        begin = stream.tell()
     if dtype.kind not in "biuf":
         fix = "Save plain numbers"
         raise InputError(f"{info.filename} holds {dtype}", fix=fix, code="io.dtype", path=path)
-    held, claimed = info.file_size - stream.tell(), math.prod(shape) * dtype.itemsize
+    held, claimed = info.file_size - begin, math.prod(shape) * dtype.itemsize
     if held != claimed or claimed == 0 or max(shape, default=1) > MAX_AXIS:
         problem = f"{info.filename} holds {held:,} bytes for shape {shape} of {dtype}"
         fix = "Save it again from the source"
         raise InputError(problem, fix=fix, code="io.length", path=path)
-    flat = np.frombuffer(stream.getvalue(), dtype, offset=stream.tell())
+    flat = np.frombuffer(archive.read(info), dtype, offset=begin)
     return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(stream)
+    return np.lib.format.read_array_header_2_0(stream)
 
 
 def _write(path: Path, name: str, array: np.ndarray, like: Volume) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,10 @@ from samplar.errors import InputError
 from samplar.io.admission import too_large
 
 MAX_PIXELS = 89_478_485
-"""Pillow's own bound against decompression bombs (a quarter GiB as RGB)."""
+"""Pillow's own bound against decompression bombs."""
+
+MAX_DECODED = 1 << 28
+"""Bound on the bytes of a decoded picture: a quarter GiB, which is MAX_PIXELS in RGB."""
 
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError)
 """What Pillow raises on damaged data, its own parse errors being SyntaxErrors."""
@@ -52,14 +54,14 @@ def upright(array: np.ndarray, orientation: int) -> np.ndarray:
     return array
 
 
-def check_size(width: int, height: int, path: Path) -> None:
-    """Refuse an image too large to decode.
+def check_size(width: int, height: int, path: Path, *, depth: int = 1) -> None:
+    """Refuse an image too large to decode; `depth` is the number of bytes of a pixel.
 
     Raises:
         InputError: `io.too_large` or `io.dimensions`.
     """
-    if math.prod((width, height)) > MAX_PIXELS:
-        raise too_large(f"image of {width:,} x {height:,} pixels", path)
+    if width * height > MAX_PIXELS or width * height * depth > MAX_DECODED:
+        raise too_large(f"image of {width:,} x {height:,} pixels of {depth} bytes", path)
     if min(width, height) < 1:
         problem = f"image of {width} x {height} pixels is empty"
         fix = "Copy it again from the source"

@@ -13,6 +13,12 @@ from samplar.errors import InputError
 from samplar.io.picture import DECODE_ERRORS, Picture, check_size, damaged
 
 _GREY, _PALETTE = 0, 3  # PNG colour types
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_ADAM7 = (
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
+    *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
+)
+"""First column and row, and the steps along them, of each pass (PNG, section 8.2)."""
 _GREY_GAIN = {1: 255, 2: 85, 4: 17}
 
 
@@ -22,10 +28,12 @@ def decode(data: bytearray, path: Path) -> Picture:
     Raises:
         InputError: `io.truncated`, `io.corrupt`, `io.too_large`, `io.dimensions` or `io.dtype`.
     """
-    header = _check_chunks(data, path)
+    header, stream = _check_chunks(data, path)
     width, height = (int.from_bytes(header[i : i + 4], "big") for i in (0, 4))
-    check_size(width, height, path)
     depth, colour = header[8], header[9]
+    bits = depth * _CHANNELS.get(colour, 1)
+    check_size(width, height, path, depth=max(1, bits // 8))
+    _check_length(stream, _inflated_size(width, height, bits, laced=bool(header[12])), path)
     if depth == 16 and colour != _GREY:
         problem = "holds 16-bit colours, of which only 8 bits could be read"
         fix = "Save it as 16-bit grey or as 8-bit colour"
@@ -51,9 +59,36 @@ def _palette(image: Image.Image) -> np.ndarray:
     return colours
 
 
-def _check_chunks(data: bytearray, path: Path) -> bytes:
-    """Walk all chunks up to IEND and return the content of IHDR."""
+def _inflated_size(width: int, height: int, bits: int, *, laced: bool) -> int:
+    """Return how many bytes the pixels take before compression: rows, each with a filter byte."""
+    total = 0
+    for x, y, dx, dy in _ADAM7 if laced else ((0, 0, 1, 1),):
+        columns, rows = max(0, -(-(width - x) // dx)), max(0, -(-(height - y) // dy))
+        total += rows * (1 + -(-columns * bits // 8)) if columns else 0
+    return total
+
+
+def _check_length(stream: bytes, expected: int, path: Path) -> None:
+    """Refuse pixels that are more or fewer than the header says; Pillow ignores what is too much.
+
+    No more than that is ever inflated.
+    """
+    inflater = zlib.decompressobj()
+    try:
+        found = len(inflater.decompress(stream, expected + 1))
+        found += len(inflater.decompress(inflater.unconsumed_tail, 1))  # the end, and its checksum
+    except zlib.error as error:
+        raise damaged(f"pixels cannot be decoded ({error})", path) from error
+    if found != expected or not inflater.eof:
+        more = "or more " if found > expected else ""
+        problem = f"holds {found:,} {more}bytes of pixels, its header says {expected:,}"
+        raise damaged(problem, path)
+
+
+def _check_chunks(data: bytearray, path: Path) -> tuple[bytes, bytes]:
+    """Walk all chunks up to IEND; return the content of IHDR and of all IDAT together."""
     header = b""
+    pixels = []
     at = 8
     while True:
         length = int.from_bytes(data[at : at + 4], "big")
@@ -71,6 +106,8 @@ def _check_chunks(data: bytearray, path: Path) -> bytes:
             fix = "Save one frame as a PNG"
             raise InputError("is an animation", fix=fix, code="io.dimensions", path=path)
         header = header or bytes(data[at + 8 : end - 4])
+        if name == b"IDAT":
+            pixels.append(data[at + 8 : end - 4])
         if name == b"IEND":
-            return header
+            return header, b"".join(pixels)
         at = end

@@ -97,7 +97,7 @@ def _decode_jpeg(data: bytearray, path: Path) -> Picture:
         raise damaged(problem, path, code="io.truncated")
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
-            check_size(*image.size, path)
+            check_size(*image.size, path, depth=len(image.getbands()))
             image.load()
             orientation = int(image.getexif().get(274, 1))
             array, mode = np.asarray(image), image.mode

@@ -109,3 +109,11 @@ def _plane_of(affine: Affine) -> Plane:
         return "axial"
     normal = int(nib.orientations.io_orientation(affine.matrix)[thick, 0])
     return next(plane for plane, axes in _AXES.items() if axes[0] == normal)
+
+
+def neighbours(number: int, count: int, *, around: int) -> list[int]:
+    """Return the numbers of the slices around one, itself in the middle.
+
+    Beyond the ends of the volume its first and last slice are repeated.
+    """
+    return [min(max(n, 0), count - 1) for n in range(number - around, number + around + 1)]

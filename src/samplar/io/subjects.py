@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -44,21 +45,30 @@ def with_subjects(cases: Iterable[Case], index: Path) -> tuple[Case, ...]:
 
 def says_unknown(index: Path) -> bool:
     """Tell whether the table has a `subject_unknown` column and no `subject` column."""
-    columns = _rows(index).fieldnames or []
+    columns, _ = _table(index)
     return "subject_unknown" in columns and "subject" not in columns
 
 
-def _rows(index: Path) -> csv.DictReader[str]:
-    return csv.DictReader(read_text(index).splitlines())
+def _table(index: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Return the names of the columns and the rows."""
+    rows = csv.DictReader(io.StringIO(read_text(index), newline=""), strict=True)
+    try:
+        return list(rows.fieldnames or []), list(rows)
+    except csv.Error as error:
+        raise InputError(
+            f"not a valid table, near line {rows.line_num}: {error}",
+            fix="Correct the quotes, or save it again as CSV",
+            code="document.unreadable",
+            path=index,
+        ) from error
 
 
 def _read(index: Path) -> dict[str, str]:
-    rows = _rows(index)
-    columns = list(rows.fieldnames or [])
-    if not {"file", "subject"} <= set(columns):
+    columns, rows = _table(index)
+    if not {"file", "subject"} <= set(columns) or len(set(columns)) < len(columns):
         raise InputError(
-            f"the columns are {few(columns) or '(none)'}, without file and subject",
-            fix="Add them, or an empty column subject_unknown if nobody knows who is who",
+            f"the columns are {few(columns) or '(none)'}, expected file and subject, each once",
+            fix="Correct them, or add an empty column subject_unknown if nobody knows who is who",
             code="index.columns",
             path=index,
         )

@@ -14,6 +14,7 @@ from PIL import Image
 
 from samplar.errors import InputError
 from samplar.io.picture import DECODE_ERRORS, Picture, check_size, damaged
+from samplar.io.tiff_strips import check_compression, overheard
 
 _PARSE_ERRORS = (
     *DECODE_ERRORS,
@@ -38,9 +39,10 @@ def decode(data: bytearray, path: Path) -> Picture:
             `io.too_large` or `io.dtype`.
     """
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
+        with overheard(path), tifffile.TiffFile(io.BytesIO(data)) as file:
             page = _only_page(file, path)
             _check(page, len(data), path)
+            check_compression(page, data, path)
             array = _pixels(page, data, path)
             orientation = int(page.tags[274].value) if 274 in page.tags else 1
             photometric = int(page.photometric)
@@ -69,7 +71,8 @@ def _only_page(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPage:
 
 
 def _check(page: tifffile.TiffPage, size: int, path: Path) -> None:
-    check_size(page.imagewidth, page.imagelength, path)
+    depth = page.samplesperpixel * max(1, page.bitspersample // 8)
+    check_size(page.imagewidth, page.imagelength, path, depth=depth)
     parts = list(zip(page.dataoffsets, page.databytecounts, strict=True))
     end = max((offset + count for offset, count in parts), default=0)
     if end > size:

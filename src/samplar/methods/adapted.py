@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from samplar.config.base import Strict
-from samplar.config.loss import LossConfig
+from samplar.config.loss import AnyLoss
 from samplar.errors import UsageError, WeightsError
-from samplar.methods.contract import Batch, Method, is_oracle
+from samplar.methods.contract import Batch, Method, Pass, is_oracle
 from samplar.methods.merge import plain_copy
 from samplar.methods.original import Original
+from samplar.methods.rates import relative_rates
+from samplar.methods.slab import apart, centre, together
 from samplar.sam.model import Sam
 from samplar.sam.sites import first_trained_step
 
@@ -30,11 +33,13 @@ class AdaptedSam(nn.Module):
 
     Attaching freezes everything and lets the method thaw and add what it trains. It changes `sam`
     itself; `detach` gives it back as it was. The images that come in are (b, 3, s, s) in the
-    model's frame.
+    model's frame, or (b, 3 d, s, s) for a method that sees a slice among its neighbours: d slices
+    one after another along the channels, the one in the middle to be segmented. With `recompute`
+    set, a training step keeps only what goes into each step of the encoder.
 
     Raises:
-        UsageError: `methods.attached`, when there is a method on this SAM; `methods.writes`; and
-            what the method itself refuses. The SAM is then as it was.
+        UsageError: `methods.attached`, when there is a method on this SAM; `methods.writes`;
+            `methods.rates`; and what the method itself refuses. The SAM is then as it was.
     """
 
     def __init__(self, sam: Sam, method: Method, config: Strict, classes: int) -> None:
@@ -43,11 +48,14 @@ class AdaptedSam(nn.Module):
         self.method = method
         self.config = config
         self.classes = classes
+        self.slices = 1 + 2 * method.neighbours(config)
         self.memory: dict[str, Tensor] = {}
         self.keeper: Keeper | None = None
+        self.recompute = False
+        self.rates: dict[str, float] = {}
         self._original = self._attach()
-        self._steps = sam.steps()
-        self.prefix_steps = first_trained_step(sam)
+        self._steps = sam.steps() if method.embeds else []
+        self.prefix_steps = first_trained_step(sam) if method.embeds else 0
 
     def _attach(self) -> Original:
         sam, name = self.sam, self.method.card.name
@@ -62,13 +70,14 @@ class AdaptedSam(nn.Module):
             trouble.callback(original.restore, sam)
             sam.eval().requires_grad_(False)
             self.method.attach(sam, self.config, self.classes)
+            self.rates = relative_rates(self.trained(), sam, self.method, self.config)
             original.keep_trained(sam)
             vars(sam)[MARK] = name
             trouble.pop_all()
         return original
 
     @property
-    def loss(self) -> LossConfig:
+    def loss(self) -> AnyLoss:
         """How this method compares its output with labels."""
         return self.method.loss(self.config)
 
@@ -82,22 +91,34 @@ class AdaptedSam(nn.Module):
         return {name: p for name, p in self.sam.named_parameters() if p.requires_grad}
 
     @torch.no_grad()
-    def prefix(self, images: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b c i j"]:
+    def prefix(self, images: Float[Tensor, "b e s s"]) -> Float[Tensor, "b c i j"]:
         """Run the encoder up to the first step that trains: it depends on the image alone."""
-        return self._frozen(images) if self.keeper is None else self.keeper(images, self._frozen)
+        keeper = self.keeper if self.prefix_steps else None  # the images themselves are not kept
+        return self._frozen(images) if keeper is None else keeper(images, self._frozen)
 
     def _frozen(self, images: Tensor) -> Tensor:
-        x = images
+        x = apart(images, self.slices)
         for _, step in self._steps[: self.prefix_steps]:
             x = step(x)
-        return x
+        return together(x, self.slices)
 
     def embed(self, prefix: Float[Tensor, "b c i j"]) -> Float[Tensor, "b d u v"]:
-        """Run the rest of the encoder on what `prefix` returned."""
-        x = prefix
+        """Run the rest of the encoder on what `prefix` returned; of neighbours nothing is kept."""
+        x = apart(prefix, self.slices)
+        again = self.recompute and torch.is_grad_enabled()
         for _, step in self._steps[self.prefix_steps :]:
-            x = step(x)
-        return x
+            x = checkpoint(step, x, use_reentrant=False) if again else step(x)
+        return centre(x, self.slices)
+
+    def _batch(
+        self,
+        prefix: Tensor,
+        images: Tensor,
+        labels: Tensor | None,
+        chance: torch.Generator | None = None,
+    ) -> Batch:
+        shown = centre(apart(images, self.slices), self.slices)
+        return Batch(shown, self.embed(prefix), labels, self.classes, chance)
 
     def forward(
         self,
@@ -111,17 +132,36 @@ class AdaptedSam(nn.Module):
 
         Args:
             prefix: what `prefix(images)` returned.
-            images: (b, 3, s, s).
+            images: as for `prefix`.
             labels: (b, s, s), for training and for oracle methods only.
             chance: of the random draws of a training step; None outside training.
         """
-        batch = Batch(images, self.embed(prefix), labels, self.classes, chance)
+        batch = self._batch(prefix, images, labels, chance)
         return self.method.logits(self.sam, self.config, batch, self.memory)
+
+    def passes(
+        self, prefix: Tensor, images: Tensor, labels: Tensor, *, chance: torch.Generator
+    ) -> Iterator[Pass]:
+        """Yield what the optimiser's steps on a batch are computed from, most often one.
+
+        Between two of them the caller takes a step: the next is computed with the new weights.
+
+        Args:
+            prefix: what `prefix(images)` returned.
+            images: as for `prefix`.
+            labels: (b, s, s), 255 where nothing is known.
+            chance: of the random draws of this iteration.
+        """
+        batch = self._batch(prefix, images, labels, chance)
+        if self.method.passes is None:
+            yield Pass(self.method.logits(self.sam, self.config, batch, self.memory), labels)
+        else:
+            yield from self.method.passes(self.sam, self.config, batch, self.memory)
 
     @torch.no_grad()
     def remember(self, images: Tensor, labels: Tensor) -> None:
         """Let a training-free method keep what it needs of the exemplars."""
-        batch = Batch(images, self.embed(self.prefix(images)), labels, self.classes)
+        batch = self._batch(self.prefix(images), images, labels)
         kept = self.method.remember(self.sam, self.config, batch)
         # As a saved adapter will have it: the memory layout decides the last bit of a product.
         self.memory = {name: tensor.contiguous() for name, tensor in kept.items()}

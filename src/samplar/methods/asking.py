@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from samplar.sam.device import encoder_batch
@@ -13,6 +15,28 @@ from samplar.sam.prompt import Prompts
 
 ABSENT = -1e4
 """Logit of a class that nothing was asked about."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One row per class that an image shows.
+
+    Args:
+        image: (p,) number of the image of each row.
+        index: (p,) class of each row, from 1.
+        truth: (p, s, s) True where that class is.
+    """
+
+    image: Int[Tensor, " p"]
+    index: Int[Tensor, " p"]
+    truth: Bool[Tensor, "p s s"]
+
+
+def shown_classes(labels: Integer[Tensor, "b s s"], classes: int) -> Shown:
+    """Return what the images show, image by image, class by class."""
+    there = torch.stack([labels == index for index in range(1, classes + 1)], dim=1)
+    image, place = torch.nonzero(there.flatten(2).any(dim=2), as_tuple=True)
+    return Shown(image, place + 1, there[image, place])
 
 
 def decode_rows(
@@ -73,15 +97,14 @@ def class_logits(
     out = masks.new_full((images, classes + 1, *masks.shape[-2:]), ABSENT)
     out[:, 0] = 0
     out[image, index] = masks
-    for logits in out:
-        _smaller_in_front(logits[1:])
-    return out
+    return torch.stack([torch.cat([each[:1], _smaller_in_front(each[1:])]) for each in out])
 
 
-def _smaller_in_front(logits: Float[Tensor, "k r s"]) -> None:
-    """Take from every mask, in place, what a smaller one covers; a tie goes to the lower class."""
-    front = torch.full_like(logits[0], ABSENT)
+def _smaller_in_front(logits: Float[Tensor, "k r s"]) -> Float[Tensor, "k r s"]:
+    """Take from every mask what a smaller one covers; a tie goes to the lower class."""
+    front, left = torch.full_like(logits[0], ABSENT), list(logits)
     for number in torch.argsort((logits > 0).flatten(1).sum(dim=1), stable=True).tolist():
-        behind = torch.minimum(logits[number], -front)
-        logits[number] = torch.where(front > 0, behind, logits[number])
-        front = torch.maximum(front, logits[number])
+        behind = torch.minimum(left[number], -front)
+        left[number] = torch.where(front > 0, behind, left[number])
+        front = torch.maximum(front, left[number])
+    return torch.stack(left)

@@ -134,14 +134,11 @@ def _class_by_class(sam: Sam, batch: Batch, points: ClassPoints | None) -> Float
     """Decode once for each class; its score is the lead of "it" over "not it", background's 0."""
     embedding = batch.embedding
     told = points or no_points(len(embedding), batch.classes, embedding)
-    grid = (embedding.shape[-2], embedding.shape[-1])
-    size = (grid[0] * sam.stride, grid[1] * sam.stride)
-    place = sam.prompt_encoder.pe_layer.grid(*grid)
     vectors = sam.prompt_encoder.get_parameter("class_embed.weight")
     scores = []
     for number, vector in enumerate(vectors):
-        sparse, dense = sam.prompt_encoder(told.of(number), image_size=size, grid=grid)
+        sparse, dense = sam.encode_prompts(told.of(number), embedding)
         carried = torch.cat([sparse[:, :-1] + vector, sparse[:, -1:]], dim=1)  # last: padding
-        masks, _ = sam.mask_decoder(embedding, place, carried, dense)
+        masks, _ = sam.decode_encoded(embedding, carried, dense)
         scores.append(masks[:, 1] - masks[:, 0])
     return torch.stack([torch.zeros_like(scores[0]), *scores], dim=1)

@@ -1,15 +1,25 @@
-"""What a method is: one file with a card, a `Config` and at most five functions.
+"""What a method is: one file with a card, a `Config` and at most eight functions.
 
     card = Card(...)                              read without running the file: literals
     class Config(Strict)                               its settings
     def attach(sam, config, classes)                   put trainable modules at named sites
     def remember(sam, config, exemplars)               tensors a training-free method keeps
     def logits(sam, config, batch, memory)             (b, k + 1, h, w); default: SAM's decoder
+    def passes(sam, config, batch, memory)             while training: a `Pass` for every step on
+                                                       a batch; default: one, of its `logits`
     def loss(config)                                   a `LossConfig`; default: CE + 0.8 Dice
     def prompts(config)                                what it needs at test time; default: card's
+    def rates(sam, config)                             learning rates of trained parameters by name,
+                                                       relative to the run's; default: all 1
+    def around(config)                                 neighbouring slices on each side that its
+                                                       encoder sees a slice with; default: 0
     LR = 5e-3                                          its learning rate; default: 1e-3
+    FIT = {"training": {"iterations": 600}}            settings of a fit that it needs otherwise
+                                                       than the preset has them; default: none
     VIEWS = (0.875,)                                   frames, as shares of the size, in which a
                                                        slice is seen once more at test time
+    EMBEDS = False                                     it works on the framed image, and SAM's
+                                                       encoder is never run; default: True
 
 Everything else is derived: what trains, the adapter file, its size, the frozen prefix, the row in
 `samplar methods`. This file imports no torch, so that listing methods starts at once.
@@ -17,13 +27,13 @@ Everything else is derived: what trains, the adapter file, its size, the frozen 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from samplar.config.base import Strict
 from samplar.config.fit import MethodDefaults
-from samplar.config.loss import LossConfig
+from samplar.config.loss import AnyLoss, LossConfig
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -47,6 +57,7 @@ class Card:
         licence_note: what binds a user of the published code; ours is Apache-2.0.
         trains: False for methods that only remember exemplars.
         trivial: a baseline that no method may lose to.
+        differs: what is not as in the paper, and why: pairs of a sentence and its reason.
     """
 
     name: str
@@ -57,6 +68,7 @@ class Card:
     licence_note: str
     trains: bool = True
     trivial: bool = False
+    differs: tuple[tuple[str, str], ...] = ()
 
     @property
     def oracle(self) -> bool:
@@ -70,7 +82,8 @@ class Batch:
 
     Args:
         images: (b, 3, s, s) in the model's frame.
-        embedding: (b, d, i, j), SAM's image embedding, adapted if the encoder is.
+        embedding: (b, d, i, j), SAM's image embedding, adapted if the encoder is; the images
+            themselves for a method that needs none.
         labels: (b, s, s) class indices; only while training, for remembering, and for oracles.
         classes: number of foreground classes.
         chance: of the random draws of one training step, its own in every step; None at all other
@@ -82,6 +95,21 @@ class Batch:
     labels: Tensor | None
     classes: int
     chance: Generator | None = None
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one step of the optimiser is computed from.
+
+    Args:
+        logits: (n, k, i, j), background first; the rows need not be the images of the batch.
+        labels: (n, s, s) class indices of the rows, 255 where nothing is known.
+        quality: (n,) the IoU that the model predicts for the mask of each row, if it does.
+    """
+
+    logits: Tensor
+    labels: Tensor
+    quality: Tensor | None = None
 
 
 def is_oracle(prompts: str) -> bool:
@@ -102,19 +130,28 @@ class Method:
     attach: Callable[[Sam, Any, int], None]
     remember: Callable[[Sam, Any, Batch], dict[str, Tensor]]
     logits: Callable[[Sam, Any, Batch, Memory], Tensor]
-    loss: Callable[[Any], LossConfig]
+    loss: Callable[[Any], AnyLoss]
     lr: float = DEFAULT_LR
     views: tuple[float, ...] = ()
     prompts: Callable[[Any], str] | None = None
+    rates: Callable[[Sam, Any], Mapping[str, float]] | None = None
+    fit: Mapping[str, Any] = field(default_factory=dict)
+    embeds: bool = True
+    passes: Callable[[Sam, Any, Batch, Memory], Iterator[Pass]] | None = None
+    around: Callable[[Any], int] | None = None
 
     def prompted(self, config: Strict) -> str:
         """Say what the method needs at test time with these settings, as its card does."""
         return self.card.prompts if self.prompts is None else self.prompts(config)
 
+    def neighbours(self, config: Strict) -> int:
+        """Return how many slices on each side the encoder sees a slice with."""
+        return 0 if self.around is None else self.around(config)
+
     @property
     def defaults(self) -> MethodDefaults:
         """What the method brings to the settings of a fit."""
-        return MethodDefaults(tuple(self.config.model_fields), self.lr)
+        return MethodDefaults(tuple(self.config.model_fields), self.lr, self.fit)
 
 
 def attach_nothing(sam: Sam, config: Strict, classes: int) -> None:

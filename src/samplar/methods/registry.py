@@ -58,6 +58,11 @@ def load_method(name: str) -> Method:
         lr=getattr(module, "LR", contract.DEFAULT_LR),
         views=getattr(module, "VIEWS", ()),
         prompts=getattr(module, "prompts", None),
+        rates=getattr(module, "rates", None),
+        fit=getattr(module, "FIT", {}),
+        embeds=getattr(module, "EMBEDS", True),
+        passes=getattr(module, "passes", None),
+        around=getattr(module, "around", None),
     )
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from samplar.config.base import Strict
 from samplar.errors import UsageError
-from samplar.methods.asking import ABSENT, class_logits, decode_rows
+from samplar.methods.asking import ABSENT, class_logits, decode_rows, shown_classes
 from samplar.methods.automatic import Sieve, automatic_masks
 from samplar.methods.content import content_masks, content_sizes
 from samplar.methods.contract import Batch, Card, Memory
@@ -96,11 +96,10 @@ class _Asked:
 
 
 def _ask(batch: Batch, labels: Integer[Tensor, "b s s"]) -> _Asked:
-    shown = torch.stack([labels == index for index in range(1, batch.classes + 1)], dim=1)
-    image, number = torch.nonzero(shown.flatten(2).any(dim=2), as_tuple=True)
+    shown = shown_classes(labels, batch.classes)
     sizes = content_sizes(batch.images)
     known = content_masks(sizes, batch.images) & (labels != IGNORE)
-    return _Asked(batch.embedding, sizes, known, image, 1 + number, shown[image, number])
+    return _Asked(batch.embedding, sizes, known, shown.image, shown.index, shown.truth)
 
 
 def _prompted(sam: Sam, config: Config, asked: _Asked) -> Float[Tensor, "p r s"]:

@@ -7,12 +7,12 @@ words. Loading checks every file digest and every tensor; nothing is loaded loos
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
@@ -21,8 +21,10 @@ from samplar.config.base import Strict, build
 from samplar.config.fit import FitConfig
 from samplar.config.training import Precision
 from samplar.errors import WeightsError
+from samplar.evaluation.trust import Calibration
 from samplar.exemplars.exemplar import ExemplarSet
-from samplar.io.atomic import write_bytes
+from samplar.io.admission import MAX_LABEL
+from samplar.io.atomic import make_folder, write_bytes
 from samplar.io.intensity import IntensityRule
 from samplar.io.labels import LabelSet
 from samplar.io.slicing import Plane
@@ -30,20 +32,23 @@ from samplar.io.view import View
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.registry import load_method
 from samplar.prediction.base_weights import check_base, origin_of
+from samplar.prediction.card_file import bad_card, sealed, unsealed
 from samplar.sam.cards import WeightsCard
 from samplar.sam.weights import load_sam
 
 TENSORS = "adapter.safetensors"
 CARD = "adapter.json"
+README = "README.md"
 
 
 class ExemplarRecord(Strict):
-    """Where an exemplar came from; no image data, no patient tags."""
+    """What an exemplar was, without a name: a case or subject is often called after a patient."""
 
-    case: str
-    subject: str
     slice: int
     digest: str
+    case: str = ""
+    """Set by earlier versions only, and `subject` too; nothing uses them."""
+    subject: str = ""
 
 
 class AdapterCard(Strict):
@@ -60,7 +65,7 @@ class AdapterCard(Strict):
     """The known weights whose pixel rule they borrow."""
     class_names: tuple[str, ...]
     class_values: tuple[int, ...]
-    size: int = Field(ge=16)
+    size: int = Field(ge=16, le=2048)
     plane: Plane
     intensity: IntensityRule
     channels: tuple[int, ...] | None
@@ -69,10 +74,22 @@ class AdapterCard(Strict):
     precision: Precision
     agreement: float | None = Field(default=None, ge=0, le=1)
     """Mean Dice between its masks in bf16 and in fp32 on exemplars, where both were tried."""
+    calibration: Calibration = Calibration()
+    """How far its probabilities can be trusted."""
     seed: int
     exemplars: tuple[ExemplarRecord, ...]
     exemplars_digest: str
     tensors_sha256: str
+
+    @field_validator("class_values")
+    @classmethod
+    def _one_each(cls, values: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        names = info.data.get("class_names", values)
+        if len(values) != len(names) or len(set(values)) < len(values):
+            raise ValueError(f"{len(names)} names need as many different values")
+        if not all(0 < value <= MAX_LABEL for value in values) or not values:
+            raise ValueError(f"values lie in 1..{MAX_LABEL}, and there is at least one")
+        return values
 
     @property
     def labels(self) -> LabelSet:
@@ -87,7 +104,7 @@ class AdapterCard(Strict):
             UsageError: `methods.unknown`, or `config.invalid`.
         """
         method = load_method(self.method)
-        return method.prompted(build(method.config, self.method_config))
+        return method.prompted(build(method.config, self.method_config, path=CARD))
 
     @property
     def shown_name(self) -> str:
@@ -105,10 +122,11 @@ def save_adapter(folder: Path, model: AdaptedSam, fields: dict[str, Any]) -> Ada
     data = save(model.adapter_state())
     digest = hashlib.sha256(data).hexdigest()
     card = AdapterCard.model_validate({**fields, "tensors_sha256": digest})
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_bytes(folder / TENSORS, data)
-    write_bytes(folder / CARD, (card.model_dump_json(indent=1) + "\n").encode())
-    write_bytes(folder / "README.md", _readme(card, len(data)).encode())
+    write_bytes(folder / README, readme(card, len(data)).encode())
+    # Last: a folder without a card is no adapter, one with it is whole.
+    write_bytes(folder / CARD, sealed(card.model_dump(mode="json")))
     return card
 
 
@@ -122,10 +140,7 @@ def describe(
     precision: str,
 ) -> dict[str, Any]:
     """Return the fields of the card of an adapter about to be saved."""
-    records = [
-        {"case": e.case, "subject": e.subject, "slice": e.slice, "digest": e.digest}
-        for e in exemplars.exemplars
-    ]
+    records = [{"slice": e.slice, "digest": e.digest} for e in exemplars.exemplars]
     return {
         "samplar": __version__,
         "method": config.method,
@@ -155,15 +170,11 @@ def read_card(folder: Path) -> AdapterCard:
     """
     path = adapter_folder(folder) / CARD
     try:
-        return AdapterCard.model_validate(json.loads(path.read_bytes()))
-    except (ValidationError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        raise WeightsError(
-            f"is not an adapter card ({first})",
-            fix="Copy the adapter folder again, whole",
-            code="adapter.card",
-            path=path,
-        ) from error
+        return AdapterCard.model_validate(unsealed(path))
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where = ".".join(map(str, wrong["loc"]))
+        raise bad_card(f"{where}: {wrong['msg']}", path) from error
 
 
 def adapter_folder(folder: Path) -> Path:
@@ -195,11 +206,18 @@ def load_adapter(folder: Path, *, device: str | torch.device = "cpu") -> Adapted
     config = build(method.config, card.method_config, path=str(place / CARD))
     sam = load_sam(card.weights, device=device)
     model = AdaptedSam(sam, method, config, len(card.labels))
-    model.load_adapter_state(_tensors(place, card), path=str(place / TENSORS))
+    tensors = read_tensors(place, card)
+    _check_numbers(tensors, model.trained(), place / TENSORS)
+    model.load_adapter_state(tensors, path=str(place / TENSORS))
     return model
 
 
-def _tensors(folder: Path, card: AdapterCard) -> dict[str, torch.Tensor]:
+def read_tensors(folder: Path, card: AdapterCard) -> dict[str, torch.Tensor]:
+    """Return the tensors of an adapter folder, by name.
+
+    Raises:
+        WeightsError: `adapter.digest` or `adapter.damaged`.
+    """
     path = folder / TENSORS
     data = path.read_bytes() if path.is_file() else b""
     found = hashlib.sha256(data).hexdigest()
@@ -221,12 +239,30 @@ def _tensors(folder: Path, card: AdapterCard) -> dict[str, torch.Tensor]:
         ) from error
 
 
-def _readme(card: AdapterCard, size: int) -> str:
+def _check_numbers(
+    found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor], path: Path
+) -> None:
+    """Refuse other types than those trained, and numbers that are not finite: all would be used."""
+    for name, tensor in found.items():
+        wanted = expected.get(name, tensor).dtype
+        strange = int((~torch.isfinite(tensor)).sum())
+        if tensor.dtype == wanted and not strange:
+            continue
+        other = f"holds {tensor.dtype}, expected {wanted}"
+        raise WeightsError(
+            f"{name} {f'has {strange} values that are not finite' if strange else other}",
+            fix="Copy the adapter folder again, whole, or fit again",
+            code="adapter.not_finite" if strange else "adapter.dtype",
+            path=path,
+        )
+
+
+def readme(card: AdapterCard, size: int) -> str:
+    """Return README.md: the card in words; `size` is that of the tensors' file in bytes."""
     classes = "\n".join(
         f"- {value}: {name}"
         for name, value in zip(card.class_names, card.class_values, strict=True)
     )
-    shown = "\n".join(f"- {e.case}, slice {e.slice}" for e in card.exemplars)
     return f"""# A Samplar adapter
 
 Method `{card.shown_name}` on base weights `{card.weights}` (sha256 {card.weights_sha256}),
@@ -237,8 +273,10 @@ Method `{card.shown_name}` on base weights `{card.weights}` (sha256 {card.weight
 Classes:
 {classes}
 
-Made from {len(card.exemplars)} exemplars ({card.plane} slices, shown at {card.size} px):
-{shown}
+Made from {len(card.exemplars)} exemplars ({card.plane} slices, shown at {card.size} px). Their
+digests are in {CARD}, their names are not: `samplar doctor --privacy` looks for any that are.
+
+Its probabilities are {card.calibration.line()}.
 
 Not a medical device. For research only.
 """

@@ -26,6 +26,7 @@ PATIENCE = 3600.0
 """Seconds for the others once the first process is done: the shares are about equal."""
 
 _PAUSE = 0.2
+_BEGIN = "samplar/begin"
 _VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -76,6 +77,27 @@ class Meeting:
 
     launch: Launch
     store: Store
+
+    def begin(self) -> None:
+        """Let the others begin: the first process has the output folder to itself."""
+        self.store.set(_BEGIN, "")
+
+    def wait(self) -> None:
+        """Wait until the first process lets the others begin.
+
+        Raises:
+            ResourceError: `launch.lost`.
+        """
+        from torch.distributed import DistError
+
+        end = time.monotonic() + PATIENCE
+        try:
+            while not self.store.check([_BEGIN]):
+                if self.store.check(["samplar/0"]) or time.monotonic() > end:
+                    raise _lost("the first process did not begin")
+                time.sleep(_PAUSE)
+        except DistError as error:
+            raise _lost("the first process is gone", error) from error
 
     def gathered(self, mine: Mapping[int, Result], cases: Sequence[Case]) -> dict[int, Result]:
         """Return the results of all in the first process; send one's own there from the others.
@@ -150,12 +172,12 @@ def _packed(result: Result) -> dict[str, Any]:
     if isinstance(result, SamplarError):
         fields = {"fix": result.fix, "code": result.code, "path": result.path}
         return {"problem": result.problem, **fields}
-    return {"path": str(result.path), "notes": result.notes}
+    return {"path": str(result.path), "notes": result.notes, "kept": result.kept}
 
 
 def _unpacked(fields: Mapping[str, Any]) -> Result:
     if "problem" not in fields:
-        return Written(Path(fields["path"]), tuple(fields["notes"]))
+        return Written(Path(fields["path"]), tuple(fields["notes"]), kept=fields["kept"])
     return InputError(**fields)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from samplar.config.training import Precision
-from samplar.errors import InputError, SamplarError
+from samplar.errors import CaseMemoryError, InputError, SamplarError
 from samplar.io.case import Case
 from samplar.prediction.pipeline import overlapped
 from samplar.prediction.stages import Stages, Written
@@ -25,6 +25,7 @@ class Options:
         precision: fp32, bf16, or auto for the one the adapter was made in.
         tta: test-time augmentation, seeing each slice in a smaller frame too; None: as the method
             does.
+        overwrite: make cases again that are finished, and replace what is in their place.
     """
 
     precision: Precision = "auto"
@@ -32,6 +33,7 @@ class Options:
     largest: bool = False
     strict: bool = False
     tta: bool | None = None
+    overwrite: bool = False
 
 
 Result = Written | SamplarError
@@ -40,9 +42,10 @@ Result = Written | SamplarError
 
 @dataclass
 class Outcome:
-    """Which cases are done, in order, and which failed and why."""
+    """Which cases are done, in order, how many had been before, and which failed and why."""
 
     done: list[Path] = field(default_factory=list)
+    kept: int = 0
     failed: list[tuple[str, SamplarError]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -55,6 +58,7 @@ def outcome_of(cases: Sequence[Case], results: Mapping[int, Result]) -> Outcome:
             outcome.failed.append((cases[n].id, result))
             continue
         outcome.done.append(result.path)
+        outcome.kept += result.kept
         outcome.notes.extend(result.notes)
     return outcome
 
@@ -99,13 +103,13 @@ def results_of(stages: Stages, cases: Iterable[Case]) -> Generator[Result, None,
         for future in finished:
             try:
                 yield future.result()
-            except InputError as error:
+            except (InputError, CaseMemoryError) as error:
                 if stages.options.strict:
                     raise
                 yield _alone(error)
 
 
-def _alone(error: InputError) -> InputError:
+def _alone(error: SamplarError) -> SamplarError:
     """Return the error without its traceback, which would keep the volume of its case in memory."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from samplar.io.slicing import neighbours
 from samplar.io.view import three_channels
 from samplar.methods.adapted import AdaptedSam
+from samplar.methods.slab import together
 from samplar.sam.device import encoder_batch
 from samplar.sam.frame import letterbox, letterbox_labels, unletterbox
+from samplar.sam.halving import by_halves
 from samplar.sam.precision import autocast
 
 
@@ -40,29 +44,52 @@ def predict_slices(
     """
     step = encoder_batch(model.sam.device)
     for start in range(0, len(images), step):
-        part = torch.from_numpy(three_channels(images[start : start + step])).to(model.sam.device)
+        part = _slabs(images, range(start, min(start + step, len(images))), model.slices)
         labels = None
         if truth is not None:
-            given = torch.from_numpy(np.ascontiguousarray(truth[start : start + step]))
-            labels = given.to(model.sam.device)
-        first = _in_frame(model, part, labels, size, precision)
-        if not also:
-            yield first
-            continue
-        total = first.softmax(dim=1)
-        for side in also:
-            total += _in_frame(model, part, labels, side, precision).softmax(dim=1)
-        yield (total / (1 + len(also))).clamp(min=torch.finfo(total.dtype).tiny).log()
+            labels = torch.from_numpy(np.ascontiguousarray(truth[start : start + step]))
+        shown = partial(_seen, model, part, labels, sides=(size, *also), precision=precision)
+        yield by_halves(shown, len(part))
+
+
+def _seen(
+    model: AdaptedSam,
+    images: Float[Tensor, "n e h w"],
+    truth: Integer[Tensor, "n h w"] | None,
+    rows: slice,
+    *,
+    sides: Sequence[int],
+    precision: str,
+) -> Float[Tensor, "b k h w"]:
+    """Return the logits of these rows, of all frames together."""
+    device = model.sam.device
+    part, labels = images[rows].to(device), None if truth is None else truth[rows].to(device)
+    first = _in_frame(model, part, labels, sides[0], precision)
+    if len(sides) == 1:
+        return first
+    total = first.softmax(dim=1)
+    for side in sides[1:]:
+        total += _in_frame(model, part, labels, side, precision).softmax(dim=1)
+    return (total / len(sides)).clamp(min=torch.finfo(total.dtype).tiny).log()
+
+
+def _slabs(
+    images: Float[np.ndarray, "n c h w"], numbers: range, slices: int
+) -> Float[Tensor, "b e h w"]:
+    """Return these slices, each among its neighbours, with three channels a slice."""
+    near = [n for i in numbers for n in neighbours(i, len(images), around=slices // 2)]
+    return together(torch.from_numpy(three_channels(images[near])), slices)
 
 
 def _in_frame(
     model: AdaptedSam,
-    images: Float[Tensor, "b 3 h w"],
+    images: Float[Tensor, "b e h w"],
     labels: Integer[Tensor, "b h w"] | None,
     size: int,
     precision: str,
 ) -> Float[Tensor, "b k h w"]:
-    framed = letterbox(images, size, padding=model.sam.padding)
+    padding = model.sam.padding.repeat(model.slices, 1, 1)
+    framed = letterbox(images, size, padding=padding)
     shown = None if labels is None else letterbox_labels(labels, size)
     with autocast(precision, images.device):
         logits = model(model.prefix(framed), framed, shown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import signal
 import traceback
 from collections.abc import Iterator
@@ -13,11 +12,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from samplar import __version__
+from samplar.errors import SamplarError, is_out_of_memory
+from samplar.io.cache import sha256_of
 from samplar.io.case import Case
 from samplar.io.dataset import Dataset
-from samplar.prediction.adapter import load_adapter, read_card
+from samplar.prediction.adapter import CARD, adapter_folder, load_adapter, read_card
 from samplar.prediction.predict import Options, Result, results_of
 from samplar.prediction.processes import leave
+from samplar.prediction.records import MadeBy, Records
 from samplar.prediction.stages import Stages, truth_in
 from samplar.sam.memory import keep_freed_memory
 
@@ -49,7 +52,21 @@ class Job:
     def stages(self, model: AdaptedSam) -> Stages:
         """Return the stages of its cases with the model loaded from its adapter."""
         card = read_card(self.adapter)
-        return Stages(model, card, self.out, self.options, truth_in(self.dataset, card.plane))
+        truth = truth_in(self.dataset, card.plane)
+        return Stages(model, card, self.out, self.options, truth, self.records())
+
+    def records(self) -> Records:
+        """Return the records of the output folder."""
+        options = self.options
+        made_by = MadeBy(
+            samplar=__version__,
+            adapter=sha256_of(adapter_folder(self.adapter) / CARD),
+            precision=options.precision,
+            probabilities=options.probabilities,
+            largest=options.largest,
+            tta=options.tta,
+        )
+        return Records(self.out, made_by, options.overwrite)
 
 
 def work(pipe: Connection, job: Job, device: torch.device, threads: int) -> None:
@@ -72,7 +89,6 @@ def work(pipe: Connection, job: Job, device: torch.device, threads: int) -> None
     except (EOFError, ConnectionError):  # nobody is there any more
         return
     except Exception as error:  # whatever it is, the other end decides what it means
-        error.add_note(f"In a worker process:\n{traceback.format_exc()}")
         pipe.send(_portable(error))
 
 
@@ -87,8 +103,10 @@ def _asked(pipe: Connection, job: Job, given: list[int]) -> Iterator[Case]:
 
 
 def _portable(error: Exception) -> Exception:
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301  (made a moment ago, by us)
-    except Exception:  # an error with arguments that cannot travel
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
+    """Return an error that can travel: one of ours, or one that says what another one was."""
+    if isinstance(error, SamplarError):
+        return error
+    kind = MemoryError if is_out_of_memory(error) else RuntimeError
+    told = kind(f"{type(error).__name__}: {error}")
+    told.add_note(f"In a worker process:\n{''.join(traceback.format_exception(error))}")
+    return told

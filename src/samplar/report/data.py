@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from samplar.config.base import Strict
 from samplar.evaluation.result import Evaluation
+from samplar.evaluation.trust import Calibration
 from samplar.report.training_log import TrainingRow
 
 
@@ -63,6 +64,7 @@ class ReportData(Strict):
         dataset: the name of the data set.
         created: the day or moment, as it is to be shown.
         methods: all that is compared; they share classes and unit.
+        calibration: of the adapter; None where that is not known.
         training: the rows of `metrics.jsonl`.
         slices: best, median and worst test slices.
         exemplars: the exemplars used.
@@ -76,6 +78,7 @@ class ReportData(Strict):
     dataset: str
     created: str
     methods: tuple[MethodResult, ...] = ()
+    calibration: Calibration | None = None
     training: tuple[TrainingRow, ...] = ()
     slices: tuple[SlicePicture, ...] = ()
     exemplars: tuple[Picture, ...] = ()

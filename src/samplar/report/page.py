@@ -8,6 +8,7 @@ from samplar.report.headline import count, headline
 from samplar.report.markup import Html, element
 from samplar.report.sections import exemplars, scores, slices, synthesis, training
 from samplar.report.shell import whole_page
+from samplar.report.trust import trust
 
 NOT_SCORED = (
     "Not scored yet. `samplar predict` makes labels of test cases, and `samplar report` with"
@@ -22,6 +23,7 @@ def render(data: ReportData) -> str:
         _header(data),
         *((headline(data), scores(data)) if data.methods else _unscored(data)),
         slices(data),
+        trust(data),
         training(data),
         exemplars(data),
         synthesis(data),

@@ -114,10 +114,25 @@ class Sam(nn.Module):
 
         Prompts are in pixels of the encoder's input.
         """
+        return self.decode_encoded(embedding, *self.encode_prompts(prompts, embedding), guidance)
+
+    def encode_prompts(
+        self, prompts: Prompts, embedding: Float[Tensor, "b d i j"]
+    ) -> tuple[Float[Tensor, "p n d"], Float[Tensor, "p d i j"]]:
+        """Return the sparse tokens and the dense map of prompts about images so embedded."""
         grid = (embedding.shape[-2], embedding.shape[-1])
         size = (grid[0] * self.stride, grid[1] * self.stride)
-        sparse, dense = self.prompt_encoder(prompts, image_size=size, grid=grid)
-        place = self.prompt_encoder.pe_layer.grid(*grid)
+        return self.prompt_encoder(prompts, image_size=size, grid=grid)
+
+    def decode_encoded(
+        self,
+        embedding: Float[Tensor, "b d i j"],
+        sparse: Float[Tensor, "p n d"],
+        dense: Float[Tensor, "p d i j"],
+        guidance: Guidance | None = None,
+    ) -> tuple[Float[Tensor, "o t r s"], Float[Tensor, "o t"]]:
+        """Do what `decode` does, with prompts that are encoded already."""
+        place = self.prompt_encoder.pe_layer.grid(embedding.shape[-2], embedding.shape[-1])
         return self.mask_decoder(embedding, place, sparse, dense, guidance)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from samplar.errors import UsageError
 from samplar.sam.model import Sam
 from samplar.sam.tinyvit import TinyViTBlock
 from samplar.sam.vit import ViTBlock
+
+S = TypeVar("S")
 
 DECODER_ATTENTIONS = (
     *(
@@ -72,7 +75,7 @@ def _outputs(sam: Sam, name: str, part: str) -> int:
     return len(sam.get_parameter(f"{name}.{part}_proj.weight"))
 
 
-def select_blocks(sites: list[LinearSite], blocks: str) -> list[LinearSite]:
+def select_blocks(sites: list[S], blocks: str) -> list[S]:
     """Keep the sites that `all`, `none` or `last:n` names.
 
     Raises:
@@ -88,6 +91,31 @@ def select_blocks(sites: list[LinearSite], blocks: str) -> list[LinearSite]:
             code="config.blocks",
         )
     return sites[-int(count) :]
+
+
+def last_steps(sam: Sam, depth: int | None) -> list[nn.Module]:
+    """Return the encoder's last steps in forward order: of `depth` stages, and the neck after them.
+
+    A stage is a block of a ViT, or the blocks of one resolution of a TinyViT with the merging that
+    follows them. None returns every step, the embedding of patches included.
+
+    Raises:
+        UsageError: `config.depth`, for more stages than there are.
+    """
+    encoder = sam.image_encoder.steps()
+    if depth is None:
+        return [step for _, step in encoder]
+    stages: dict[str, list[nn.Module]] = {}
+    for name, step in encoder[1:-1]:  # between the embedding of patches and the neck
+        stages.setdefault(".".join(name.split(".")[:2]), []).append(step)
+    if depth > len(stages):
+        raise UsageError(
+            f"depth = {depth}, but this encoder has {len(stages)} stages",
+            fix=f"Use a number from 0 to {len(stages)}, or null for the whole encoder",
+            code="config.depth",
+        )
+    chosen = list(stages.values())[len(stages) - depth :]
+    return [*(step for stage in chosen for step in stage), encoder[-1][1]]
 
 
 def replace_module(root: nn.Module, name: str, module: nn.Module) -> None:

@@ -97,13 +97,17 @@ class Attention(nn.Module):
 
     `qkv` orders its outputs q, k, v over all heads. The bias of query (i, j) and key (k, l) is
     q . rel_pos_h[i - k + h - 1] + q . rel_pos_w[j - l + w - 1], with q not yet scaled; the tables
-    are shared by all heads.
+    are shared by all heads. `padding` (c,), if there is one, is what the cells beyond the border
+    hold instead of zeros.
     """
+
+    padding: Tensor | None
 
     def __init__(self, width: int, heads: int, grid: int, *, window: int = 0) -> None:
         super().__init__()
         self.heads = heads
         self.window = window
+        self.register_buffer("padding", None, persistent=False)
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
         side = window or grid
@@ -115,7 +119,8 @@ class Attention(nn.Module):
         shape = x.shape[1], x.shape[2]
         window = (self.window, self.window) if self.window else shape
         # SAM pads the windows at the border with zeros, which take part as keys
-        beyond = self.qkv(x.new_zeros(x.shape[-1]))
+        pad = x.new_zeros(x.shape[-1]) if self.padding is None else self.padding.to(x.dtype)
+        beyond = self.qkv(pad)
         qkv, beyond = (t.unflatten(-1, (3, self.heads, -1)) for t in (self.qkv(x), beyond))
         tables = resized(self.rel_pos_h, window[0]), resized(self.rel_pos_w, window[1])
         out = attend(to_windows(qkv, window, beyond), *tables, unread=self._unread(shape, window))

@@ -15,7 +15,8 @@ class Samples:
     """Square labelled images on one device.
 
     Args:
-        images: (n, 3, s, s) float32 in [0, 1].
+        images: (n, 3, s, s) float32 in [0, 1], or (n, 3 d, s, s): d neighbouring slices, one after
+            another along the channels, of which the one in the middle is labelled.
         labels: (n, s, s) uint8 class indices, 0 background, 255 not labelled.
         valid: (n, s, s) bool, False in the padding.
 
@@ -30,7 +31,9 @@ class Samples:
     def __post_init__(self) -> None:
         n, side = len(self.images), self.images.shape[-1]
         found = [tuple(t.shape) for t in (self.images, self.labels, self.valid)]
-        if found != [(n, 3, side, side), (n, side, side), (n, side, side)]:
+        channels = self.images.shape[1] if self.images.ndim == 4 else 0
+        whole = channels > 0 and channels % 3 == 0
+        if not whole or found != [(n, channels, side, side), (n, side, side), (n, side, side)]:
             raise InputError(
                 f"images, labels and valid have shapes {found[0]}, {found[1]} and {found[2]}",
                 fix="Give (n, 3, s, s), (n, s, s) and (n, s, s)",
@@ -51,3 +54,7 @@ class Samples:
     def side(self) -> int:
         """Height and width in pixels."""
         return self.images.shape[-1]
+
+    def first(self, count: int) -> Samples:
+        """Return the first of them."""
+        return Samples(self.images[:count], self.labels[:count], self.valid[:count])

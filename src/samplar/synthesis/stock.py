@@ -22,6 +22,7 @@ class Stock:
     Args:
         layers: the exemplars, then the exemplars with their organs painted out.
         organs: by class index, largest first.
+        channels: of the exemplars; the layers hold every third one where images are grey.
         means: intensity of the valid pixels.
         grid: rows (s, 1) and columns (1, s) of the canvas, float32.
         side: s.
@@ -29,6 +30,7 @@ class Stock:
 
     layers: Layers
     organs: list[dict[int, Organ]]
+    channels: int
     means: list[float]
     grid: tuple[Tensor, Tensor]
     side: int
@@ -52,6 +54,7 @@ def prepare(exemplars: Samples, *, classes: int) -> Stock:
             torch.cat([exemplars.valid, exemplars.valid]),
         ),
         organs=[find_organs(labels, valid) for _, labels, valid in samples],
+        channels=exemplars.images.shape[1],
         means=[_mean(image, valid) for image, _, valid in samples],
         grid=_grid(exemplars.side, exemplars.images.device),
         side=exemplars.side,
@@ -82,9 +85,10 @@ def _check(exemplars: Samples, classes: int) -> None:
 
 
 def _distinct_channels(images: Tensor) -> Tensor:
-    """Return one channel when all three are the same, as in any grey image: a third of the work."""
-    grey = bool((images == images[:, :1]).all())
-    return images[:, :1] if grey else images
+    """Return one channel a slice when all three are the same, as in grey images: less work."""
+    slices = images.unflatten(1, (-1, 3))
+    grey = bool((slices == slices[:, :, :1]).all())
+    return slices[:, :, 0] if grey else images
 
 
 def _mean(image: Tensor, valid: Tensor) -> float:

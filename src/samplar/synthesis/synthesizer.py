@@ -93,7 +93,9 @@ class Synthesizer:
                 chosen = slice(first, first + some)
                 parts = zip(images[chosen], labels[chosen], valid[chosen], strict=True)
                 self._render_sheet(draws[chosen], list(parts))
-        return Samples(images.expand(-1, 3, -1, -1), labels, valid.view(torch.bool))
+        if channels < self._stock.channels:
+            images = images[:, :, None].expand(-1, -1, 3, -1, -1).flatten(1, 2)
+        return Samples(images, labels, valid.view(torch.bool))
 
     def _render_sheet(
         self, draws: Sequence[Draw], targets: Sequence[tuple[Tensor, Tensor, Tensor]]

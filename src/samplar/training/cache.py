@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from samplar.io.scratch import reserve
+
 
 class PrefixCache:
     """A table of `rows` activations of one shape, filled in order, read in any order.
@@ -16,15 +18,21 @@ class PrefixCache:
     """
 
     def __init__(self, rows: int, sample: Tensor, *, limit: int, folder: Path) -> None:
-        """Prepare for `rows` activations like `sample` (c, i, j), `limit` bytes in memory."""
+        """Prepare for `rows` activations like `sample` (c, i, j), `limit` bytes in memory.
+
+        Raises:
+            OSError: the disk has no room for the others.
+        """
         self.shape = sample.shape
         row_bytes = sample.numel() * sample.element_size()
         self.in_memory = min(rows, limit // row_bytes)
         self.memory = torch.empty(self.in_memory, *sample.shape, dtype=sample.dtype)
         self.path = folder / "prefix-cache.tmp"
+        self.path.unlink(missing_ok=True)  # of a process that was killed
         self.disk: Tensor | None = None
         if rows > self.in_memory:
             count = (rows - self.in_memory) * sample.numel()
+            reserve(self.path, count * sample.element_size())
             flat = torch.from_file(str(self.path), shared=True, size=count, dtype=sample.dtype)
             self.disk = flat.view(-1, *sample.shape)
         self.filled = 0

@@ -1,8 +1,9 @@
 """Crash-safe training state: folders that are complete or not there, resumed bit for bit.
 
 A checkpoint is `step-000120/` with the trained tensors, the optimiser's tensors and `state.json`,
-which holds the digest of both files. It is written under a temporary name and renamed. Resuming
-takes the newest whose digests hold and says what it passed over. Nothing is pickled.
+which holds the digests of both files and of itself. It is written under a temporary name and
+renamed. Resuming takes the newest whose digests hold and says what it passed over. Nothing is
+pickled; random numbers need no state, every iteration draws from a stream of its own.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
 from samplar.errors import InputError
-from samplar.io.atomic import write_bytes
+from samplar.io.atomic import make_folder, remove_folder, replace_folder, write_bytes
 
 ADAPTER = "adapter.safetensors"
 OPTIMIZER = "optimizer.safetensors"
@@ -45,27 +47,40 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint, then remove all but the newest two."""
+    """Write a checkpoint, then remove all but the newest two.
+
+    Raises:
+        OutputError: see `samplar.io.atomic`; the checkpoints that were there still are.
+    """
     final = folder / f"step-{checkpoint.step:06d}"
     working = folder / f"{final.name}.tmp"
     shutil.rmtree(working, ignore_errors=True)
-    working.mkdir(parents=True)
+    make_folder(working)
     digests = {
         name: _write(working / name, save(dict(tensors)))
         for name, tensors in ((ADAPTER, checkpoint.adapter), (OPTIMIZER, checkpoint.optimizer))
     }
     state = {"step": checkpoint.step, "run": checkpoint.run, "sha256": digests}
-    _write(working / STATE, json.dumps(state, indent=1).encode())
-    shutil.rmtree(final, ignore_errors=True)
-    working.replace(final)
+    _write(working / STATE, json.dumps({**state, "state": _digest(state)}, indent=1).encode())
+    replace_folder(working, final)
     for old in sorted(folder.glob("step-??????"))[:-KEPT]:
-        shutil.rmtree(old)
+        remove_folder(old)
     return final
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a process that was killed left half written."""
+    for unfinished in folder.glob("step-*.tmp"):
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _write(path: Path, data: bytes) -> str:
     write_bytes(path, data)
     return hashlib.sha256(data).hexdigest()
+
+
+def _digest(state: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def newest_checkpoint(folder: Path, *, run: str) -> tuple[Checkpoint | None, list[str]]:
@@ -78,7 +93,7 @@ def newest_checkpoint(folder: Path, *, run: str) -> tuple[Checkpoint | None, lis
     for path in sorted(folder.glob("step-??????"), reverse=True):
         try:
             checkpoint = _read(path)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             skipped.append(f"{path.name} is damaged ({error}) and was passed over")
             continue
         if checkpoint.run != run:
@@ -99,6 +114,8 @@ def other_run(folder: Path) -> InputError:
 
 def _read(path: Path) -> Checkpoint:
     state = json.loads((path / STATE).read_bytes())
+    if state.pop("state") != _digest(state) or path.name != f"step-{state['step']:06d}":
+        raise ValueError(f"{STATE} is not what was written")
     tensors = {name: _read_tensors(path / name, state["sha256"][name]) for name in state["sha256"]}
     return Checkpoint(state["step"], tensors[ADAPTER], tensors[OPTIMIZER], state["run"])
 

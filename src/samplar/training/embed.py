@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 
 from samplar.exemplars.choose import Candidate
 from samplar.io.dataset import Dataset
@@ -14,6 +16,7 @@ from samplar.io.formats import read_image
 from samplar.io.view import View, three_channels
 from samplar.sam.device import encoder_batch
 from samplar.sam.frame import letterbox
+from samplar.sam.halving import by_halves
 from samplar.sam.model import Sam
 from samplar.sam.precision import autocast
 
@@ -62,11 +65,17 @@ def embed_candidates(
         slices = view.slices(read_image(case.images))[wanted]
         for start in range(0, len(wanted), step):
             part = torch.from_numpy(three_channels(slices[start : start + step]))
-            with autocast(precision, sam.device):
-                framed = letterbox(part.to(sam.device), SIZE, padding=sam.padding)
-                embedding = sam.encode(framed)
-            pooled = F.adaptive_avg_pool2d(embedding.float(), CELLS).flatten(1)
-            unit = F.normalize(pooled, dim=1).cpu().numpy()
+            unit = by_halves(partial(_unit, sam, part, precision), len(part)).numpy()
             rows |= {(case.id, n): u for n, u in zip(wanted[start:], unit, strict=False)}
         on_case(number + 1, None)
     return np.stack([rows[c.case, c.slice] for c in candidates])
+
+
+def _unit(
+    sam: Sam, images: Float[torch.Tensor, "n 3 h w"], precision: str, part: slice
+) -> Float[torch.Tensor, "b d"]:
+    with autocast(precision, sam.device):
+        framed = letterbox(images[part].to(sam.device), SIZE, padding=sam.padding)
+        embedding = sam.encode(framed)
+    pooled = F.adaptive_avg_pool2d(embedding.float(), CELLS).flatten(1)
+    return F.normalize(pooled, dim=1).cpu()

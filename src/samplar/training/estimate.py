@@ -12,7 +12,8 @@ import torch
 from samplar.config.training import TrainingConfig
 from samplar.methods.adapted import AdaptedSam
 from samplar.sam.precision import autocast
-from samplar.training.losses import segmentation_loss
+from samplar.synthesis.samples import Samples
+from samplar.training.passes import pass_losses
 
 GIB = 1 << 30
 TASTE = 2
@@ -54,11 +55,14 @@ def estimate_fit(
     """
     device = model.sam.device
     count = min(TASTE, config.batch)
-    taste = torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0)).to(device)
-    labels = torch.zeros(count, size, size, dtype=torch.uint8, device=device)
+    shape, chance = (count, 3 * model.slices, size, size), torch.Generator().manual_seed(0)
+    taste = torch.rand(shape, generator=chance).to(device)
+    labels = torch.zeros(count, size, size, dtype=torch.uint8)
+    labels[:, size // 4 : size // 2, size // 4 : size // 2] = 1
+    shown = Samples(taste, labels, torch.ones_like(labels, dtype=torch.bool))
     seconds = [0.0, 0.0]
     for _ in range(2):  # the first round pays for warming up, the second is what lasts
-        seconds = list(_taste(model, taste, labels, precision))
+        seconds = list(_taste(model, shown, precision))
     model.zero_grad(set_to_none=True)
     rows = images * _row_bytes(model, taste[:1], precision)
     kept = min(rows, config.memory * GIB) + images * size * size * 14
@@ -69,24 +73,21 @@ def estimate_fit(
     )
 
 
-def _taste(
-    model: AdaptedSam, images: torch.Tensor, labels: torch.Tensor, precision: str
-) -> tuple[float, float]:
+def _taste(model: AdaptedSam, shown: Samples, precision: str) -> tuple[float, float]:
     start = time.perf_counter()
-    with autocast(precision, images.device):
-        prefix = model.prefix(images)
+    with autocast(precision, shown.images.device):
+        prefix = model.prefix(shown.images)
     between = time.perf_counter()
-    with autocast(precision, images.device):
-        logits = model(prefix, images, labels)
-    target = labels[:, : logits.shape[-2], : logits.shape[-1]]
-    segmentation_loss(
-        logits[..., : target.shape[-2], : target.shape[-1]], target, model.loss
-    ).backward()
+    chance = torch.Generator().manual_seed(0)
+    for loss in pass_losses(model, prefix, shown, precision=precision, chance=chance):
+        loss.backward()
     return between - start, time.perf_counter() - between
 
 
 @torch.no_grad()
 def _row_bytes(model: AdaptedSam, image: torch.Tensor, precision: str) -> int:
+    if not model.prefix_steps:  # the images themselves, which are counted anyway
+        return 0
     return model.prefix(image).numel() * (2 if precision == "bf16" else 4)
 
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 import torch
 
 from samplar.config.fit import FitConfig
+from samplar.config.training import TrainingConfig
 from samplar.exemplars.exemplar import ExemplarSet
+from samplar.exemplars.folds import subject_folds
 from samplar.methods.adapted import AdaptedSam
 from samplar.synthesis.samples import Samples
 from samplar.synthesis.synthesizer import Synthesizer
-from samplar.training.loop import TrainingRun, train
+from samplar.training.folds import Refits, Show, copied_state, refit
+from samplar.training.loop import TrainingRun, take_finished, train
 from samplar.training.pool import fill_pool
 from samplar.training.run import RunFolder
 from samplar.training.sampler import balanced_indices
 from samplar.training.seed import generator
 from samplar.training.tensors import as_samples, painted
+
+FEWEST_STEPS = 50
+"""Iterations of a refit, unless the training itself has fewer."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +51,49 @@ def adapt(
     precision: str,
     digest: str,
     told: Told,
+    show: Show | None = None,
 ) -> None:
     """Train the model, or let it remember, in place.
 
+    Args:
+        model: on the device to train on, not trained yet.
+        exemplars: what to learn.
+        config: how.
+        run: the folder of the run.
+        precision: fp32 or bf16.
+        digest: of all that decides the result.
+        told: whom to tell how far it is.
+        show: is given models that have not seen some of the exemplars, with their numbers.
+
     Raises:
-        ResourceError: `training.not_finite`.
+        ResourceError: `training.not_finite`, `training.exploded` or `training.memory`.
+        OutputError: see `samplar.io.atomic`.
         InputError: `resume.other_run`.
     """
     samples = as_samples(exemplars, config.size)
+    folds = [] if show is None else subject_folds(exemplars, config.trust.folds)
     if not model.method.card.trains:
-        device, samples = model.sam.device, painted(samples, model.sam.padding)
-        model.remember(samples.images.to(device), samples.labels.to(device))
+        samples = painted(samples, model.sam.padding)
+        for fold in folds:
+            _remember(model, samples, [n for n in range(len(samples)) if n not in fold])
+            if show is not None:
+                show(model, fold)
+        _remember(model, samples, range(len(samples)))
         return
     classes, training = len(exemplars.labels), config.training
+    whole = TrainingRun(
+        config=training,
+        precision=precision,
+        seed=config.seed,
+        folder=run.path,
+        digest=digest,
+        on_step=told.step,
+        on_note=told.note,
+    )
+    fresh = copied_state(model)
+    finished = take_finished(model, whole)
+    if finished and not folds:
+        return
     synthesizer = Synthesizer(samples, classes=classes, config=config.synthesis)
     chance = generator(config.seed, "synthesis")
     draws = synthesizer.draw(starting_exemplars(samples, classes, config, chance), chance)
@@ -73,20 +109,42 @@ def adapt(
         on_image=lambda done: told.step(done, None),
     )
     told.stage("training", training.iterations)
-    with closing(pool.prefixes):
-        train(
-            model,
-            pool,
-            TrainingRun(
-                config=training,
-                precision=precision,
-                seed=config.seed,
-                folder=run.path,
-                digest=digest,
-                on_step=told.step,
-                on_note=told.note,
-            ),
-        )
+    with closing(pool):
+        if not finished:
+            train(model, pool, whole)
+        if show is not None and folds:
+            short = refit_config(config)
+            told.stage("calibration", len(folds) * short.iterations)
+            further = Refits(folds, fresh, whole, short, show, lambda n: told.step(n, None))
+            refit(model, pool, further)
+
+
+def _remember(model: AdaptedSam, samples: Samples, numbers: Sequence[int]) -> None:
+    chosen, device = torch.tensor(list(numbers)), model.sam.device
+    model.remember(samples.images[chosen].to(device), samples.labels[chosen].to(device))
+
+
+def refit_config(config: FitConfig) -> TrainingConfig:
+    """Return how one of the refits that calibrate is trained: shorter, with half the batch.
+
+    A model that has learnt nothing yet says nothing about one that has, so very short runs are
+    refitted at a greater share of their length.
+    """
+    training = config.training
+    iterations = max(round(config.trust.share * training.iterations), FEWEST_STEPS)
+    return training.model_copy(
+        update={
+            "iterations": min(iterations, training.iterations),
+            "batch": max(1, training.batch // 2),
+        }
+    )
+
+
+def with_refits(config: FitConfig, folds: int) -> TrainingConfig:
+    """Return the training as long as it is with that many refits, for an estimate of time."""
+    training, short = config.training, refit_config(config)
+    more = folds * short.iterations * short.batch / training.batch
+    return training.model_copy(update={"iterations": training.iterations + round(more)})
 
 
 def starting_exemplars(

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import TracebackType
 
+from samplar.io.atomic import explained, write_bytes
+
+Row = dict[str, float | int]
+
 
 class Journal:
-    """Append rows of numbers to a file; a resumed run first drops the rows it will write again."""
+    """Append rows of numbers to a file; a resumed run first drops the rows it will write again.
+
+    Args:
+        path: of the file.
+        keep_before: rows whose `step` is at most this are kept.
+
+    Raises:
+        OutputError: see `samplar.io.atomic`; so do the methods.
+    """
 
     def __init__(self, path: Path, *, keep_before: int) -> None:
-        """Open the journal, keeping rows whose `step` is at most `keep_before`."""
-        kept = [row for row in read_journal(path) if row["step"] <= keep_before]
-        text = "".join(json.dumps(row) + "\n" for row in kept)
-        path.write_text(text, encoding="utf-8")
-        self._file = path.open("a", encoding="utf-8")
+        self.path = path
+        self.kept = [row for row in read_journal(path) if row["step"] <= keep_before]
+        write_bytes(path, "".join(map(_line, self.kept)).encode())
+        self._file = path.open("ab", buffering=0)
 
-    def write(self, row: dict[str, float | int]) -> None:
+    def write(self, row: Row) -> None:
         """Add one row; it is in the file when this returns."""
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
+        rest = memoryview(_line(row).encode())
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise explained(error, self.path) from error
+
+    def sync(self) -> None:
+        """Return once every row is on the disk."""
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise explained(error, self.path) from error
 
     def __enter__(self) -> Journal:
         return self
@@ -34,9 +57,21 @@ class Journal:
         self._file.close()
 
 
-def read_journal(path: Path) -> list[dict[str, float | int]]:
-    """Return the whole rows of a journal; a last line cut short by a crash is left out."""
+def read_journal(path: Path) -> list[Row]:
+    """Return the rows of a journal up to the first that a crash cut short or left unreadable."""
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    return [json.loads(line) for line in lines if line]
+    rows: list[Row] = []
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            break
+        if not (isinstance(row, dict) and isinstance(row.get("step"), int)):
+            break
+        rows.append(row)
+    return rows
+
+
+def _line(row: Row) -> str:
+    return json.dumps(row) + "\n"

@@ -32,7 +32,11 @@ def segmentation_loss(
         target = target.masked_fill(~valid, IGNORE)
     logits = logits.float()
     known = target != IGNORE
-    ce = F.cross_entropy(logits, target, ignore_index=IGNORE, reduction="sum")
+    weight = None
+    if config.foreground != 1:
+        weight = torch.full_like(logits[0, :, 0, 0], config.foreground)
+        weight[0] = 1
+    ce = F.cross_entropy(logits, target, weight, ignore_index=IGNORE, reduction="sum")
     ce = ce / known.sum().clamp(min=1)
     return config.ce * ce + config.dice * dice_loss(logits, target, config)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from samplar.methods.adapted import AdaptedSam
 from samplar.sam.device import encoder_batch
+from samplar.sam.halving import by_halves
 from samplar.sam.precision import autocast
 from samplar.synthesis.draw import Draw
 from samplar.synthesis.samples import Samples
@@ -28,12 +29,13 @@ class Pool:
 
     Args:
         samples: what synthesis made.
-        prefixes: what the frozen prefix made of it, row by row.
+        prefixes: what the frozen prefix made of it, row by row; None where there is no frozen
+            prefix, and the images themselves take its place.
         draws: the record from which `samples` can be made again.
     """
 
     samples: Samples
-    prefixes: PrefixCache
+    prefixes: PrefixCache | None
     draws: Sequence[Draw]
 
     def batch(self, rows: Integer[Tensor, " b"]) -> tuple[Tensor, Samples]:
@@ -41,11 +43,16 @@ class Pool:
         chosen = Samples(
             self.samples.images[rows], self.samples.labels[rows], self.samples.valid[rows]
         )
-        return self.prefixes.read(rows), chosen
+        return chosen.images if self.prefixes is None else self.prefixes.read(rows), chosen
 
     def exemplars_of(self, rows: Integer[Tensor, " b"]) -> list[int]:
         """Return the numbers of the exemplars that these rows were made from."""
         return sorted({self.draws[int(i)].exemplar for i in rows})
+
+    def close(self) -> None:
+        """Give back the file of activations, if there is one."""
+        if self.prefixes is not None:
+            self.prefixes.close()
 
 
 def fill_pool(
@@ -75,22 +82,26 @@ def fill_pool(
     for start in range(0, len(draws), step):
         samples = painted(synthesizer.render(draws[start : start + step]), model.sam.padding)
         parts.append(samples)
-        rows = _encode(model, samples.images, precision)
-        if cache is None:
-            cache = PrefixCache(len(draws), rows[0], limit=int(memory * GIB), folder=folder)
-        cache.append(rows)
+        if model.prefix_steps:
+            rows = _encode(model, samples.images, precision)
+            if cache is None:
+                cache = PrefixCache(len(draws), rows[0], limit=int(memory * GIB), folder=folder)
+            cache.append(rows)
         on_image(start + len(samples))
-    if cache is None:
+    if not parts:
         raise ValueError("a pool has at least one draw")
     return Pool(join_samples(parts), cache, draws)
 
 
 @torch.no_grad()
 def _encode(model: AdaptedSam, images: Tensor, precision: str) -> Tensor:
-    device = model.sam.device
-    with autocast(precision, device):
-        rows = model.prefix(images.to(device))
-    return rows.to("cpu", torch.bfloat16 if precision == "bf16" else torch.float32)
+    device, kind = model.sam.device, torch.bfloat16 if precision == "bf16" else torch.float32
+
+    def encoded(part: slice) -> Tensor:
+        with autocast(precision, device):
+            return model.prefix(images[part].to(device)).to("cpu", kind)
+
+    return by_halves(encoded, len(images))
 
 
 def join_samples(parts: Sequence[Samples]) -> Samples:

@@ -42,7 +42,7 @@ def choose_view(dataset: Dataset, config: FitConfig) -> View:
 
 
 def pick_exemplars(
-    dataset: Dataset, view: View, config: FitConfig, *, embed: Embed
+    dataset: Dataset, view: View, config: FitConfig, *, embed: Embed, around: int = 0
 ) -> tuple[ExemplarSet, Manifest]:
     """Return the exemplars, chosen or as `config.exemplars` lists them, and their record.
 
@@ -51,13 +51,19 @@ def pick_exemplars(
         view: how volumes are seen.
         config: says how many and how, or names the file.
         embed: embeddings of candidates, called for the `diverse` strategy only.
+        around: neighbours on each side that the method sees a slice with.
     """
     if config.exemplars is not None:
-        return _listed(dataset, view, config.exemplars)
+        return _listed(dataset, view, config.exemplars, around)
     chosen = _chosen(dataset, view, config, embed=embed)
     picks = [(candidate.case, candidate.slice) for candidate in chosen]
     exemplars = collect_exemplars(
-        dataset, picks, plane=view.plane, rule=view.rule, channels=view.channels
+        dataset,
+        picks,
+        plane=view.plane,
+        rule=view.rule,
+        channels=view.channels,
+        around=around,
     )
     return exemplars, Manifest.of(exemplars, strategy=config.strategy, seed=config.seed)
 
@@ -77,10 +83,15 @@ def _chosen(dataset: Dataset, view: View, config: FitConfig, *, embed: Embed) ->
     )
 
 
-def _listed(dataset: Dataset, view: View, path: Path) -> tuple[ExemplarSet, Manifest]:
+def _listed(dataset: Dataset, view: View, path: Path, around: int) -> tuple[ExemplarSet, Manifest]:
     manifest = read_manifest(path)
     exemplars = collect_exemplars(
-        dataset, manifest.picks, plane=view.plane, rule=view.rule, channels=view.channels
+        dataset,
+        manifest.picks,
+        plane=view.plane,
+        rule=view.rule,
+        channels=view.channels,
+        around=around,
     )
     manifest.verify(exemplars, path=path)
     return exemplars, manifest

@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from samplar.config.fit import FitConfig
-from samplar.errors import UsageError
+from samplar.config.training import INDIFFERENT
+from samplar.errors import InputError, UsageError
 from samplar.io.atomic import ensure_writable, write_bytes
 from samplar.synthesis.draw import Draw
 from samplar.training.checkpoint import other_run
@@ -51,27 +52,41 @@ class RunFolder:
         """
         return self.read_manifest().get("precision") if (self.path / MANIFEST).exists() else None
 
-    def claim(self, digest: str, *, precision: str) -> None:
-        """Note which run this folder belongs to, before anything of it is written.
+    def check(self, digest: str) -> None:
+        """See that this folder belongs to no other run, before anything is written into it.
 
         Raises:
-            InputError: `resume.other_run` when it belongs to other settings or exemplars; nothing
-                has been touched then.
+            InputError: `resume.other_run` when it belongs to other settings or exemplars.
         """
-        path = self.path / MANIFEST
-        known = self.read_manifest().get("run") if path.exists() else None
-        if known is None:
-            self.write_manifest({"run": digest, "precision": precision})
-        elif known != digest:
+        if (self.path / MANIFEST).exists() and self.read_manifest().get("run") != digest:
             raise other_run(self.path)
+
+    def claim(self, digest: str, *, precision: str) -> None:
+        """Note which run this folder belongs to.
+
+        The settings are there before: a run that has a name can be resumed by them.
+        """
+        if not (self.path / MANIFEST).exists():
+            self.write_manifest({"run": digest, "precision": precision})
 
     def write_manifest(self, content: Mapping[str, Any]) -> None:
         """Write what was used and what came out: versions, digests, times, memory."""
         write_bytes(self.path / MANIFEST, (json.dumps(content, indent=1) + "\n").encode())
 
     def read_manifest(self) -> dict[str, Any]:
-        """Return the manifest."""
-        return json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
+        """Return the manifest.
+
+        Raises:
+            InputError: `run.manifest`.
+        """
+        path = self.path / MANIFEST
+        try:
+            found = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise _damaged(path, str(error)) from error
+        if not isinstance(found, dict):
+            raise _damaged(path, "not a table")
+        return found
 
     def write_draws(self, draws: Sequence[Draw]) -> None:
         """Write the record of every synthetic image, one per line."""
@@ -97,14 +112,25 @@ def open_run(path: Path, *, resume: bool) -> RunFolder:
     return RunFolder(path)
 
 
+def _damaged(path: Path, why: str) -> InputError:
+    return InputError(
+        f"is not a manifest of a run ({why})",
+        fix="Restore the file, or begin again in another output folder",
+        code="run.manifest",
+        path=path,
+    )
+
+
 def run_digest(config: FitConfig, *, exemplars: str, weights: str, precision: str) -> str:
     """Return the SHA-256 of all that decides the trained tensors.
 
-    Where the data lie, the device and how often checkpoints are written are left out.
+    Where the data lie, the device, how often checkpoints are written and what is done to calibrate
+    are left out.
     """
     decisive = json.loads(config.model_dump_json())
-    for name in ("dataset", "split", "exemplars", "device", "preset"):
+    for name in ("dataset", "split", "exemplars", "device", "preset", "trust"):
         del decisive[name]
-    del decisive["training"]["checkpoint_every"], decisive["training"]["memory"]
+    for name in INDIFFERENT:
+        del decisive["training"][name]
     parts = {**decisive, "digest": exemplars, "sha256": weights, "precision": precision}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

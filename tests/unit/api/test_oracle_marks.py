@@ -25,6 +25,7 @@ def prompted(base, how):
     """Change how the finished adapter is prompted, by hand as the docs say."""
     path = base / "run" / "adapter" / "adapter.json"
     card = json.loads(path.read_text())
+    card.pop("card_sha256", None)
     card["method_config"]["test_prompts"] = how
     path.write_text(json.dumps(card))
     out = base / how

@@ -22,6 +22,10 @@ class OutOfMemoryError(RuntimeError):
     """Named as torch names its own."""
 
 
+class AcceleratorError(RuntimeError):
+    """Named as torch names its own."""
+
+
 def run(error: BaseException, *, debug: bool = False) -> int:
     def body() -> None:
         raise error
@@ -46,6 +50,10 @@ def test_an_error_of_ours_is_its_line_and_its_status(kind, status, capsys):
         (MemoryError(), 6, "resources.memory"),
         (OutOfMemoryError("CUDA out of memory"), 6, "resources.memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 6, "resources.memory"),
+        (RuntimeError("MPS backend out of memory (allocated 9 GB)"), 6, "resources.memory"),
+        (AcceleratorError("CUDA error: device lost\n\nmore"), 6, "device.lost"),
+        (AcceleratorError(), 6, "device.lost"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), 6, "device.lost"),
         (OSError(errno.ENOSPC, "No space left on device", "/x/y"), 6, "resources.disk"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), 6, "resources.disk"),
         (PermissionError(errno.EACCES, "Permission denied", "/x/y"), 3, "input.unusable"),

@@ -31,7 +31,7 @@ def test_the_first_signal_waits_for_the_check():
         check()
         os.kill(os.getpid(), signal.SIGTERM)
         assert len(said) == 1
-        with pytest.raises(Terminated, match="--resume"):
+        with pytest.raises(Terminated, match="state is saved"):
             check()
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)

@@ -39,7 +39,7 @@ def test_an_interrupt_waits_for_the_end_of_a_training_step_only(shown):
         told.stage("training", 2)
         told.step(1, 0.5)
         os.kill(os.getpid(), signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt, match="resume"):
+        with pytest.raises(KeyboardInterrupt, match="state is saved"):
             told.step(2, 0.4)
 
 

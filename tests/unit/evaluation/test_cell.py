@@ -37,7 +37,7 @@ def test_where_things_lie_does_not_decide(settings):
         exemplars="x.yaml",
         device="cuda",
         method_config={"rank": 4},
-        training={"memory": 9.0, "checkpoint_every": 7},
+        training={"memory": 9.0, "checkpoint_every": 7, "recompute": True},
     )
     assert digest({**settings, "fit": decisive(elsewhere)}) == digest(settings)
 

@@ -11,7 +11,15 @@ import pytest
 
 from samplar.errors import InputError, OutputError
 from samplar.io import atomic
-from samplar.io.atomic import ensure_writable, write_bytes, write_with
+from samplar.io.atomic import (
+    ensure_writable,
+    make_folder,
+    remove_file,
+    remove_folder,
+    replace_folder,
+    write_bytes,
+    write_with,
+)
 
 
 def nothing(path: Path) -> None:
@@ -212,3 +220,50 @@ def test_the_first_error_is_reported_when_even_the_temporary_cannot_be_removed(t
     with pytest.raises(OutputError) as caught:
         write_with(tmp_path / "a", writer, nothing)
     assert caught.value.code == "output.disk_full"
+
+
+def test_a_folder_takes_the_place_of_another(tmp_path):
+    for name in ("new", "old"):
+        make_folder(tmp_path / name / "inner")
+        (tmp_path / name / f"{name}.txt").touch()
+    replace_folder(tmp_path / "new", tmp_path / "old")
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["inner", "new.txt", "old"]
+    remove_folder(tmp_path / "old")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_removing_a_file_that_is_not_there_is_fine(tmp_path):
+    remove_file(tmp_path / "a")
+    write_bytes(tmp_path / "a", b"x")
+    remove_file(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda folder: make_folder(folder / "file" / "below"),
+        lambda folder: replace_folder(folder / "none", folder / "new"),
+        lambda folder: remove_folder(folder / "none"),
+    ],
+)
+def test_trouble_with_folders_is_told(tmp_path, work):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError) as caught:
+        work(tmp_path)
+    assert caught.value.code == "output.not_writable"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_new_folder_is_synced_in_the_one_above_it(tmp_path, monkeypatch):
+    synced, real = [], os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    make_folder(tmp_path / "a" / "b")
+    assert synced == [tmp_path / "a", tmp_path]
+    make_folder(tmp_path / "a" / "b")
+    assert len(synced) == 2

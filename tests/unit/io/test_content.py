@@ -87,8 +87,21 @@ def test_peek_sees_the_head_once_before_the_rest(tmp_path):
     path = tmp_path / "a.nii.gz"
     path.write_bytes(gzip.compress(HEAD + bytes(5_000_000)))
     seen = []
-    read_content(path, peek=seen.append)
-    assert seen == [HEAD + bytes(540)]
+
+    def peek(head: bytes) -> int:
+        seen.append(head)
+        return 6_000_000
+
+    assert len(read_content(path, peek=peek).data) == 5_000_004
+    assert len(seen) == 1
+    assert seen[0] == HEAD + bytes(540)
+
+
+def test_no_more_is_produced_than_peek_asked_for(tmp_path):
+    path = tmp_path / "bomb.nii.gz"
+    path.write_bytes(gzip.compress(HEAD + bytes(50_000_000)))
+    content = read_content(path, peek=lambda head: 1000)
+    assert 1000 < len(content.data) <= 1 << 20
 
 
 def test_a_file_that_changes_meanwhile_is_refused(tmp_path):

@@ -117,7 +117,7 @@ def test_malformed_rules_are_refused(text):
 def test_impossible_rules_are_refused(text):
     with pytest.raises(UsageError) as caught:
         parse_rule(text)
-    assert caught.value.code == "config.invalid"
+    assert caught.value.code == "intensity.invalid"
 
 
 def test_rule_refuses_unknown_settings():

@@ -60,3 +60,24 @@ def test_classes_of_another_number_do_not_fit(adapted):
         adapted("samed", classes=3).load_adapter_state(
             adapted("samed", classes=2).adapter_state(), path="here"
         )
+
+
+@pytest.mark.parametrize("method", ["samed", "full"])
+def test_recomputing_keeps_less_and_gives_the_same_gradients(adapted, phantoms, method):
+    images = phantoms().images
+    found = {}
+    for again in (False, True):
+        model = adapted(method)
+        model.recompute = again
+        kept = []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda t, kept=kept: kept.append(t.nbytes) or t, lambda t: t
+        ):
+            embedding = model.embed(model.prefix(images))
+        embedding.square().sum().backward()
+        gradients = {n: p.grad for n, p in model.trained().items() if p.grad is not None}
+        found[again] = sum(kept), gradients
+    assert found[True][0] < 0.4 * found[False][0]
+    assert found[True][1].keys() == found[False][1].keys()
+    for name, gradient in found[False][1].items():
+        assert torch.equal(found[True][1][name], gradient), name

@@ -24,6 +24,7 @@ from samplar.prediction.adapter import (
     read_card,
     save_adapter,
 )
+from samplar.prediction.card_file import sealed, unsealed
 from samplar.sam.cards import TINY, WEIGHTS
 
 
@@ -35,8 +36,7 @@ def refusal(folder):
 
 def rewrite(folder, **changes):
     path = folder / "adapter.json"
-    content = {**json.loads(path.read_text()), **changes}
-    path.write_text(json.dumps(content))
+    path.write_bytes(sealed({**unsealed(path), **changes}))
 
 
 def replace_tensors(folder, tensors):
@@ -184,11 +184,25 @@ def test_the_card_describes_the_run(learnt, tmp_path):
     assert card.weights_sha256 == TINY.sha256
     assert card.exemplars_digest == exemplars.digest
     assert card.exemplars[0].model_dump() == {
-        "case": "ann",
-        "subject": "a",
+        "case": "",
+        "subject": "",
         "slice": 2,
         "digest": exemplar.digest,
     }
+
+
+def test_a_card_changed_by_hand_is_refused_unless_the_seal_is_taken_out(saved):
+    path = saved[0] / "adapter.json"
+    content = json.loads(path.read_text())
+    content["class_values"] = [7, 3]
+    path.write_text(json.dumps(content))
+    with pytest.raises(WeightsError) as caught:
+        read_card(saved[0])
+    assert caught.value.code == "adapter.card"
+    assert "card_sha256" in caught.value.fix
+    del content["card_sha256"]
+    path.write_text(json.dumps(content))
+    assert read_card(saved[0]).class_values == (7, 3)
 
 
 def test_a_card_is_strict():

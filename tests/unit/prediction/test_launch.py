@@ -88,3 +88,17 @@ def test_a_process_that_is_not_heard_of_is_not_waited_for_for_ever(meetings, mon
     with pytest.raises(ResourceError) as caught:
         meetings[0].gathered(MINE, CASES)
     assert caught.value.code == "launch.lost"
+
+
+def test_the_others_begin_when_the_first_process_says_so(meetings):
+    first, second = meetings
+    first.begin()
+    second.wait()
+
+
+def test_the_others_do_not_begin_when_the_first_process_stops(meetings):
+    first, second = meetings
+    first.send({"stopped": "the folder is busy"})
+    with pytest.raises(ResourceError) as caught:
+        second.wait()
+    assert caught.value.code == "launch.lost"

@@ -7,12 +7,14 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import torch
 
 from samplar.errors import InputError
 from samplar.io.affine import Affine
 from samplar.io.case import Case
 from samplar.io.volume import Volume
 from samplar.prediction.predict import Options, outcome_of, predict_here
+from samplar.prediction.records import MadeBy, Records
 from samplar.prediction.stages import Stages, truth_in
 from samplar.prediction.volume import predict_volume
 
@@ -140,9 +142,21 @@ def folders(tmp_path):
     return images, out
 
 
+def records(out):
+    made_by = MadeBy(
+        samplar="0",
+        adapter="a",
+        precision="fp32",
+        probabilities=False,
+        largest=False,
+        tta=None,
+    )
+    return Records(out, made_by)
+
+
 def run_cases(model, card, cases, out, **options):
     told = []
-    stages = Stages(model, card, out, Options(**options), truth_in(None, "axial"))
+    stages = Stages(model, card, out, Options(**options), truth_in(None, "axial"), records(out))
     results = predict_here(stages, cases, on_case=lambda done, name: told.append((done, name)))
     outcome = outcome_of(cases, results)
     return outcome, told
@@ -187,7 +201,7 @@ def test_cases_one_after_the_other_give_the_same_bytes(learnt, card, volume, fol
     alone = out / "alone"
     alone.mkdir()
     options = Options(probabilities=True, largest=True)
-    stages = Stages(learnt, card, alone, options, truth_in(None, "axial"))
+    stages = Stages(learnt, card, alone, options, truth_in(None, "axial"), records(alone))
     expected = [stages.write(stages.compute(stages.read(case))) for case in cases]
     outcome, _ = run_cases(learnt, card, cases, out, probabilities=True, largest=True)
     assert [path.name for path in outcome.done] == [written.path.name for written in expected]
@@ -209,9 +223,13 @@ def test_only_the_largest_part_may_be_kept(learnt, card, volume, folders, monkey
     images, out = folders
     scattered = np.zeros((8, 8, 2), dtype=np.uint8)
     scattered[0, 0, 0] = scattered[4:6, 4:6, 0] = 1
-    monkeypatch.setattr(
-        "samplar.prediction.stages.predict_volume", lambda *_, **__: (scattered, None)
-    )
+
+    def as_drawn(*_, doubt, **__):
+        hot = torch.nn.functional.one_hot(torch.from_numpy(scattered).long(), 3)
+        doubt.add(9 * hot.permute(2, 3, 0, 1).float())
+        return scattered, None
+
+    monkeypatch.setattr("samplar.prediction.stages.predict_volume", as_drawn)
     case = stored(images, "ann", volume((8, 8, 2)))
     outcome, _ = run_cases(learnt, card, [case], out, largest=True)
     assert outcome.notes == ["ann: removed 1 voxels of left"]

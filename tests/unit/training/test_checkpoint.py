@@ -14,6 +14,7 @@ from samplar.training.checkpoint import (
     newest_checkpoint,
     optimizer_tensors,
     restore_optimizer,
+    sweep,
     write_checkpoint,
 )
 
@@ -102,6 +103,12 @@ def flip(path):
     path.write_bytes(bytes(data))
 
 
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
 @pytest.mark.parametrize(
     "harm",
     [
@@ -113,6 +120,11 @@ def flip(path):
         lambda p: (p / "state.json").write_text("{"),
         lambda p: (p / "state.json").write_text("[1]"),
         lambda p: (p / "state.json").write_text('{"step": 2, "sha256": {}}'),
+        lambda p: edit(p / "state.json", '"step": 2', '"step": 3'),
+        lambda p: edit(p / "state.json", "this run", "that run"),
+        lambda p: (p / "state.json").write_bytes(
+            (p.with_name("step-000001") / "state.json").read_bytes()
+        ),
     ],
 )
 def test_a_damaged_newest_is_passed_over_and_said(tmp_path, harm):
@@ -171,3 +183,11 @@ def test_an_optimiser_goes_on_as_if_it_had_never_stopped():
     stepped(two, second, 2)
     assert torch.equal(one.weight, two.weight)
     assert torch.equal(one.bias, two.bias)
+
+
+def test_what_a_killed_process_left_half_written_is_swept(tmp_path):
+    write_checkpoint(tmp_path, state(1))
+    (tmp_path / "step-000002.tmp").mkdir()
+    (tmp_path / "step-000001.aabbccdd.tmp").mkdir()
+    sweep(tmp_path)
+    assert names(tmp_path) == ["step-000001"]

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from samplar.errors import OutputError
 from samplar.training.journal import Journal, read_journal
 
 ROWS = [{"step": n, "loss": 1 / n} for n in (1, 2, 3)]
@@ -48,3 +51,21 @@ def test_a_new_run_starts_an_empty_journal(tmp_path):
     path = written(tmp_path / "m.jsonl")
     written(path, [], keep_before=0)
     assert path.read_text() == ""
+
+
+@pytest.mark.parametrize("harm", [b"\0\0\0\0", b"[2]", b'{"loss": 1}'])
+def test_rows_after_one_that_cannot_be_read_are_left_out(tmp_path, harm):
+    path = written(tmp_path / "m.jsonl")
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([lines[0], harm, *lines[2:]]))
+    assert read_journal(path) == ROWS[:1]
+
+
+def test_a_disk_that_is_full_is_told_with_the_file(tmp_path):
+    with Journal(tmp_path / "m.jsonl", keep_before=0) as journal:
+        journal._file.close()
+        with Path("/dev/full").open("wb", buffering=0) as journal._file:
+            with pytest.raises(OutputError) as caught:
+                journal.write(ROWS[0])
+            assert caught.value.code == "output.disk_full"
+            assert caught.value.path == str(tmp_path / "m.jsonl")

@@ -63,13 +63,24 @@ def test_manifest_and_draws_come_back(tmp_path):
 
 def test_a_folder_belongs_to_one_run(tmp_path):
     run = open_run(tmp_path, resume=False)
+    run.check("first")
     run.claim("first", precision="fp32")
-    run.claim("first", precision="fp32")
+    run.write_manifest({**run.read_manifest(), "versions": {}})
+    run.check("first")
+    run.claim("first", precision="bf16")
     with pytest.raises(InputError) as caught:
-        run.claim("second", precision="fp32")
+        run.check("second")
     assert caught.value.code == "resume.other_run"
-    assert run.read_manifest() == {"run": "first", "precision": "fp32"}
+    assert run.read_manifest() == {"run": "first", "precision": "fp32", "versions": {}}
     assert run.settled_precision() == "fp32"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]"])
+def test_a_damaged_manifest_is_refused(tmp_path, content):
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(InputError) as caught:
+        open_run(tmp_path, resume=True).check("first")
+    assert caught.value.code == "run.manifest"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +89,7 @@ def test_a_folder_belongs_to_one_run(tmp_path):
         {"dataset": "elsewhere/heart"},
         {"split": "other.json"},
         {"device": "cuda"},
-        {"training": {"checkpoint_every": 7, "memory": 9.0}},
+        {"training": {"checkpoint_every": 7, "memory": 9.0, "recompute": True}},
     ],
 )
 def test_what_does_not_decide_the_result_may_differ(other):

@@ -7,7 +7,7 @@ import json
 import shutil
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from samplar.api.predict import find_inputs, predict
 from samplar.errors import SamplarError
 from samplar.evaluation.cell import Cell, Cost, Failure, Origin
 from samplar.evaluation.result import Evaluation
+from samplar.exemplars.manifest import read_manifest
 from samplar.io.atomic import write_bytes
 from samplar.io.dataset import Dataset
 from samplar.prediction.adapter import AdapterCard, read_card
@@ -108,7 +109,7 @@ def _computed(task: Task, work: Path, note: Callable[[str], None]) -> Cell:
     )
     return _cell(task.cell).model_copy(
         update={
-            "exemplars": tuple(Origin(**e.model_dump()) for e in card.exemplars),
+            "exemplars": tuple(_origins(task.exemplars)),
             "exemplars_digest": card.exemplars_digest,
             "adapter_sha256": card.tensors_sha256,
             "precision": card.precision,
@@ -119,6 +120,12 @@ def _computed(task: Task, work: Path, note: Callable[[str], None]) -> Cell:
             "overlay": overlay,
         }
     )
+
+
+def _origins(listing: Path) -> Iterator[Origin]:
+    """Say where the exemplars came from; an adapter need not name cases and subjects."""
+    for entry in read_manifest(listing).exemplars:
+        yield Origin.model_validate(entry.model_dump())
 
 
 def _frozen(task: Task, card: AdapterCard) -> str:

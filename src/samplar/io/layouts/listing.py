@@ -45,7 +45,7 @@ def files_in(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Pat
     """
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if not e.name.startswith(".") and not e.is_dir()]
+            names = [e.name for e in entries if not e.name.startswith(".") and not _is_folder(e)]
     except OSError as error:
         raise InputError(
             f"the folder cannot be listed: {error.strerror}",
@@ -61,6 +61,14 @@ def files_in(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Pat
             path=folder,
         )
     return [folder / name for name in sorted(names) if suffix_of(name) in suffixes]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell a folder; a link in a circle is none, and its reader will name it."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def by_stem(files: Iterable[Path]) -> tuple[dict[str, Path], list[SamplarError]]:

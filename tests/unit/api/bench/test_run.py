@@ -165,7 +165,7 @@ def test_exemplars_that_changed_since_they_were_chosen_fail(copied):
     copied.file_of("copy", 2).unlink()
     (listing,) = (copied.results.path / "exemplars").glob("*--k2-*")
     digest = read_manifest(listing).exemplars[0].digest
-    listing.write_text(listing.read_text().replace(digest, "0" * 64))
+    listing.write_text(listing.read_text().replace(digest, "f" * 64))
     (line,) = copied.run().failed.values()
     assert "[exemplars.changed]" in line
 

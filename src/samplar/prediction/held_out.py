@@ -1,0 +1,125 @@
+"""Exemplars as they look to a model that has not seen them: the evidence for a temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from samplar.config.fit import FitConfig
+from samplar.evaluation.calibration import (
+    fit_temperature,
+    near_foreground,
+    reliability,
+    softmax,
+)
+from samplar.evaluation.trust import Calibration, Held
+from samplar.exemplars.exemplar import Exemplar, ExemplarSet
+from samplar.exemplars.folds import subject_folds, why_no_folds
+from samplar.io.labels import IGNORE
+from samplar.methods.adapted import AdaptedSam
+from samplar.prediction.slices import predict_slices
+from samplar.prediction.views import further_frames
+
+MOST = 16
+"""Exemplars looked at, at most: one number is fitted, and each costs a prediction."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A held-out exemplar: logits (k + 1, 1, h, w) float16, and labels and region (1, h, w)."""
+
+    logits: np.ndarray
+    labels: np.ndarray
+    region: np.ndarray
+
+
+@dataclass
+class HeldOut:
+    """Collects what models make of exemplars that they have not seen.
+
+    Args:
+        exemplars: all of them.
+        config: of the fit.
+        precision: fp32 or bf16.
+    """
+
+    exemplars: ExemplarSet
+    config: FitConfig
+    precision: str
+    looks: list[Look] = field(default_factory=list)
+
+    def reason_against(self, model: AdaptedSam) -> str:
+        """Say why there is nothing to calibrate with, or nothing if there is."""
+        if not self.config.trust.calibrate:
+            return "the settings say so (trust.calibrate)"
+        if model.oracle:
+            return "the method reads the truth"
+        return why_no_folds(self.exemplars)
+
+    def folds(self, model: AdaptedSam) -> int:
+        """Return how many folds the exemplars are dealt into; 0 where nothing is held out."""
+        if self.reason_against(model):
+            return 0
+        return len(subject_folds(self.exemplars, self.config.trust.folds))
+
+    def show(self, model: AdaptedSam, fold: Sequence[int]) -> None:
+        """Let a model segment the exemplars of a fold, just as `samplar predict` would.
+
+        Where the truth is a class that no other exemplar shows, the pixels do not count: nobody
+        could have taught the model that class.
+        """
+        others = [e.labels for n, e in enumerate(self.exemplars.exemplars) if n not in fold]
+        taught = np.unique(np.concatenate([np.unique(labels) for labels in others]))
+        for number in fold:
+            if len(self.looks) < MOST:
+                self.looks.append(self._look(model, self.exemplars.exemplars[number], taught))
+
+    def _look(self, model: AdaptedSam, exemplar: Exemplar, taught: np.ndarray) -> Look:
+        size = self.config.size
+        also = further_frames(model, size, tta=None)
+        shown = exemplar.image[None]
+        (logits,) = (
+            part.cpu().numpy()
+            for part in predict_slices(model, shown, size=size, precision=self.precision, also=also)
+        )
+        known = np.isin(exemplar.labels, taught)
+        labels = np.where(known, exemplar.labels, np.uint8(IGNORE))[None]
+        region = near_foreground(logits.argmax(axis=1).astype(np.uint8), labels)
+        return Look(logits.transpose(1, 0, 2, 3).astype(np.float16), labels, region)
+
+    def calibration(self, model: AdaptedSam) -> Calibration:
+        """Fit the temperature to what was seen, and say how reliable probabilities are with it."""
+        pixels = [look.region & (look.labels != IGNORE) for look in self.looks]
+        if reason := self.reason_against(model) or _nothing(pixels):
+            return Calibration(calibrated=False, reason=reason)
+        pairs = list(zip(self.looks, pixels, strict=True))
+        logits = np.concatenate([look.logits[:, chosen].T for look, chosen in pairs])
+        truth = np.concatenate([look.labels[chosen] for look, chosen in pairs])
+        temperature = fit_temperature(logits, truth)
+        return Calibration(
+            calibrated=True,
+            reason="",
+            temperature=temperature,
+            folds=self.folds(model),
+            share=self.config.trust.share if model.method.card.trains else None,
+            exemplars=len(self.looks),
+            before=self._held(1.0),
+            after=self._held(temperature),
+        )
+
+    def _held(self, temperature: float) -> Held:
+        total = Held()
+        for look in self.looks:
+            shares = softmax(look.logits, temperature)
+            total = total + Held(
+                everywhere=reliability(shares, look.labels),
+                region=reliability(shares, look.labels, region=look.region),
+            )
+        return total
+
+
+def _nothing(pixels: Sequence[np.ndarray]) -> str:
+    seen = any(chosen.any() for chosen in pixels)
+    return "" if seen else "the exemplars that were held out show no structure"

@@ -1,0 +1,12 @@
+"""Settings under which every method trains quickly, for tests that are not about those settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+QUICK: dict[str, dict[str, Any]] = {
+    "persam-f": {"steps": 20},
+    "sam-med2d": {"masks": 2, "rounds": 1},
+    "unet": {"width": 4, "levels": 3},
+}
+"""A small network, or fewer repetitions of what a method does many times over."""

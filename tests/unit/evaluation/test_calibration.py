@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from samplar.evaluation.calibration import (
+    BINS,
+    Reliability,
+    fit_temperature,
+    near_foreground,
+    reliability,
+    softmax,
+)
+
+
+def drawn(*, count=60_000, classes=3, spread=2.0, seed=0):
+    """Draw logits, and truths by exactly the probabilities that they stand for."""
+    chance = np.random.default_rng(seed)
+    logits = chance.normal(0, spread, (count, classes))
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    truth = (shares.cumsum(1) < chance.uniform(size=(count, 1))).sum(1)
+    return logits, np.minimum(truth, classes - 1).astype(np.uint8)
+
+
+def stack(shares, truth):
+    """Turn (n, k) and (n,) into the (k, 1, 1, n) and (1, 1, n) of one slice."""
+    return shares.T[:, None, None].astype(np.float32), truth[None, None]
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 1.7, 6.0])
+def test_logits_that_were_scaled_give_the_scale_back(temperature):
+    logits, truth = drawn()
+    assert fit_temperature(logits * temperature, truth) == pytest.approx(temperature, rel=0.02)
+
+
+def test_the_temperature_is_where_torch_finds_the_least_cross_entropy():
+    logits, truth = drawn(count=500, seed=1)
+    logits = np.sinh(logits)
+    found = fit_temperature(logits, truth)
+    sharpness = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+    search = torch.optim.LBFGS([sharpness], max_iter=200, line_search_fn="strong_wolfe")
+    given, target = torch.from_numpy(logits), torch.from_numpy(truth).long()
+
+    def closure():
+        search.zero_grad()
+        loss = torch.nn.functional.cross_entropy(given * sharpness, target)
+        loss.backward()
+        return loss
+
+    search.step(closure)
+    assert found == pytest.approx(1 / sharpness.item(), rel=1e-3)
+    assert found > 1.5
+
+
+def plain_ece(shares, truth):
+    """Compute the calibration error pixel by pixel, as it is written down."""
+    total = 0.0
+    for number in range(BINS):
+        low, high = number / BINS, (number + 1) / BINS
+        chosen = [n for n, row in enumerate(shares) if low < row.max() <= high]
+        if chosen:
+            right = np.mean([shares[n].argmax() == truth[n] for n in chosen])
+            sure = np.mean([shares[n].max() for n in chosen])
+            total += len(chosen) * abs(right - sure)
+    return total / len(shares)
+
+
+def test_the_calibration_error_is_that_of_the_definition():
+    logits, truth = drawn(count=400, seed=2)
+    shares = np.exp(3 * logits) / np.exp(3 * logits).sum(1, keepdims=True)
+    assert reliability(*stack(shares, truth)).ece == pytest.approx(
+        plain_ece(shares.astype(np.float32), truth), abs=1e-6
+    )
+
+
+def test_true_probabilities_have_no_error_and_sharpened_ones_do():
+    logits, truth = drawn()
+    given = logits.T[:, None, None]
+    honest = reliability(softmax(given, 1.0), truth[None, None])
+    boasting = reliability(softmax(given, 1 / 3), truth[None, None])
+    assert honest.ece < 0.01
+    assert boasting.ece > 0.1
+    assert reliability(softmax(3 * given, 3.0), truth[None, None]).ece == pytest.approx(
+        honest.ece, abs=1e-4
+    )
+
+
+def test_certainty_that_is_right_every_second_time_is_off_by_a_half():
+    shares = np.tile([1.0, 0.0], (10, 1))
+    truth = np.array([0, 1] * 5, dtype=np.uint8)
+    found = reliability(*stack(shares, truth))
+    assert found.ece == pytest.approx(0.5)
+    assert found.points() == [(1.0, 0.5, 10)]
+
+
+def test_sums_of_parts_are_the_sums_of_the_whole():
+    logits, truth = drawn(count=300)
+    shares = softmax(logits.T[:, None, None], 1.0)
+    whole = reliability(shares, truth[None, None])
+    parts = reliability(shares[..., :100], truth[None, None, :100]) + reliability(
+        shares[..., 100:], truth[None, None, 100:]
+    )
+    assert parts.pixels == whole.pixels
+    assert parts.correct == whole.correct
+    assert parts.ece == pytest.approx(whole.ece)
+
+
+def test_unlabelled_pixels_and_those_outside_the_region_do_not_count():
+    logits, truth = drawn(count=300)
+    shares, where = softmax(logits.T[:, None, None], 1.0), np.zeros((1, 1, 300), dtype=bool)
+    where[..., :120] = True
+    truth = truth[None, None].copy()
+    truth[..., :20] = 255
+    found = reliability(shares, truth, region=where)
+    assert sum(found.pixels) == 100
+    assert found == reliability(shares[..., 20:120], truth[..., 20:120])
+
+
+def test_without_pixels_there_is_no_error():
+    assert Reliability().ece is None
+    assert Reliability().points() == []
+
+
+def test_the_region_is_around_what_either_has_in_its_own_slice():
+    prediction, truth = (np.zeros((3, 100, 50), dtype=np.uint8) for _ in range(2))
+    prediction[0, 50, 25] = 2
+    truth[1, 10, 10] = 1
+    truth[2] = 255
+    region = near_foreground(prediction, truth)
+    rows, columns = np.mgrid[:100, :50]
+    assert np.array_equal(region[0], abs(rows - 50) + abs(columns - 25) <= 2)
+    assert np.array_equal(region[1], abs(rows - 10) + abs(columns - 10) <= 2)
+    assert not region[2].any()
+
+
+def test_a_temperature_leaves_the_order_of_the_classes():
+    logits = np.random.default_rng(0).normal(0, 5, (4, 2, 8, 8))
+    for temperature in (0.2, 1.0, 9.0):
+        shares = softmax(logits, temperature)
+        assert np.array_equal(shares.argmax(0), logits.argmax(0))
+        np.testing.assert_allclose(shares.sum(0), 1, atol=1e-6)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from samplar.errors import OutputError
+from samplar.io import lock
+from samplar.io.lock import NAME, sole_writer
+
+HOLD = (
+    "import sys, time\n"
+    "from pathlib import Path\n"
+    "from samplar.io.lock import sole_writer\n"
+    "with sole_writer(Path(sys.argv[1])):\n"
+    "    print('held', flush=True)\n"
+    "    time.sleep(60)\n"
+)
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock of `tmp_path`."""
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "held\n"
+    yield child
+    child.kill()
+    child.communicate()
+
+
+def test_the_folder_is_made_and_nothing_is_left_in_it(tmp_path):
+    with sole_writer(tmp_path / "a" / "b") as note:
+        assert note == ""
+        assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == [NAME]
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_a_second_one_is_refused_at_once_with_the_pid_of_the_first(holder, tmp_path):
+    with pytest.raises(OutputError) as caught, sole_writer(tmp_path):
+        pass
+    assert caught.value.code == "output.busy"
+    assert f"({holder.pid} on " in caught.value.problem
+    assert caught.value.path == str(tmp_path)
+    assert (tmp_path / NAME).exists()
+
+
+def test_the_lock_of_a_process_that_was_killed_does_not_block(holder, tmp_path):
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    assert (tmp_path / NAME).exists()
+    with sole_writer(tmp_path):
+        assert str(os.getpid()) in (tmp_path / NAME).read_text()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_within_a_process_it_is_one_at_a_time_too(tmp_path):
+    with sole_writer(tmp_path):
+        with pytest.raises(OutputError), sole_writer(tmp_path):
+            pass
+        assert (tmp_path / NAME).exists()
+    with sole_writer(tmp_path):
+        pass
+
+
+def test_a_lock_whose_file_was_removed_meanwhile_counts_for_nothing(tmp_path, monkeypatch):
+    """The one before gave up its name between our opening of the file and our locking it."""
+    real, calls = lock._lock, []
+
+    def late(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 1:
+            (tmp_path / NAME).unlink()
+        real(descriptor)
+
+    monkeypatch.setattr(lock, "_lock", late)
+    with sole_writer(tmp_path), pytest.raises(OutputError), sole_writer(tmp_path):
+        pass
+    assert len(calls) == 3
+
+
+def test_a_disk_without_locks_is_used_with_a_note(tmp_path, monkeypatch):
+    def unknown(descriptor):
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(lock, "_lock", unknown)
+    with sole_writer(tmp_path) as note:
+        assert "cannot be locked" in note
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_trouble_is_told(tmp_path, monkeypatch):
+    def broken(descriptor):
+        raise OSError(errno.EIO, "bad sector")
+
+    monkeypatch.setattr(lock, "_lock", broken)
+    with pytest.raises(OutputError, match="bad sector"), sole_writer(tmp_path):
+        pass
+
+
+def test_temporaries_of_dead_processes_are_swept_from_all_of_the_folder(holder, tmp_path):
+    from samplar.io import atomic
+
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    (tmp_path / "records").mkdir()
+    left = tmp_path / "records" / f".samplar-tmp-{atomic._host()}-{holder.pid}-aa.json"
+    left.touch()
+    with sole_writer(tmp_path):
+        assert not left.exists()

@@ -1,0 +1,31 @@
+"""What the adapter methods train on SAM ViT-B: the numbers of the specification."""
+
+from __future__ import annotations
+
+import pytest
+
+from samplar.config.base import build
+from samplar.methods.registry import load_method
+from samplar.sam.weights import countable_sam
+
+
+def counts(name, **config):
+    method, sam = load_method(name), countable_sam("sam-vit-b").requires_grad_(False)
+    method.attach(sam, build(method.config, config), 1)
+    trained = {n: p.numel() for n, p in sam.named_parameters() if p.requires_grad}
+    places = (".added.", ".space.", ".depth.")
+    added = sum(number for n, number in trained.items() if any(p in n for p in places))
+    return sum(trained.values()), added
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "total", "adapters"),
+    [
+        ("med-sa", {}, 10_878_626, 7_100_928),
+        ("med-sa", {"clicks": "oracle"}, 10_878_626, 7_100_928),
+        ("med-sa", {"neighbours": 2}, 14_429_090, 10_651_392),
+        ("sam-med2d", {}, 184_569_136, 180_504_576),
+    ],
+)
+def test_what_trains_on_sam_vit_b(name, config, total, adapters):
+    assert counts(name, **config) == (total, adapters)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from samplar.config.fit import FitConfig
+from samplar.evaluation.calibration import fit_temperature, near_foreground
+from samplar.exemplars.exemplar import Exemplar, ExemplarSet
+from samplar.io.labels import LabelSet
+from samplar.prediction.held_out import HeldOut
+from samplar.prediction.slices import predict_slices
+
+
+@pytest.fixture
+def exemplars(arrays):
+    images, labels = arrays(3, height=28, width=36, seed=11)
+    labels[0][labels[0] == 2] = 0
+    labels[1][labels[1] == 2] = 0
+    made = [
+        Exemplar.of(case=f"c{n}", subject=f"s{n}", number=n, image=image, labels=label)
+        for n, (image, label) in enumerate(zip(images, labels, strict=True))
+    ]
+    return ExemplarSet.of(made, LabelSet(("left", "right"), (1, 2)))
+
+
+def held(exemplars, **trust):
+    return HeldOut(exemplars, FitConfig(dataset="d", size=32, trust=trust), "fp32")
+
+
+def test_the_temperature_is_of_the_pixels_that_count(learnt, exemplars):
+    seen = held(exemplars)
+    for n in range(3):
+        seen.show(learnt, [n])
+    found = seen.calibration(learnt)
+    logits, truth = [], []
+    for n, exemplar in enumerate(exemplars.exemplars):
+        image = exemplar.image[None]
+        (part,) = predict_slices(learnt, image, size=32, precision="fp32")
+        labels = exemplar.labels.copy()
+        if n == 2:  # the only one that shows class 2: nobody could teach it
+            labels[labels == 2] = 255
+        chosen = near_foreground(part.argmax(1).numpy().astype(np.uint8), labels[None])[0]
+        chosen &= labels != 255
+        logits.append(part[0].numpy()[:, chosen].T)
+        truth.append(labels[chosen])
+    expected = fit_temperature(np.concatenate(logits), np.concatenate(truth))
+    assert found.calibrated
+    assert found.temperature == pytest.approx(expected, rel=0.01)
+    assert (found.exemplars, found.folds) == (3, 2)
+    assert sum(found.after.region.pixels) == len(np.concatenate(truth))
+    assert sum(found.after.region.pixels) < sum(found.after.everywhere.pixels)
+    assert found.after.region.ece < found.before.region.ece
+    assert "temperature" in found.line()
+
+
+def test_it_says_why_there_is_nothing_to_calibrate_with(learnt, adapted, exemplars):
+    off = held(exemplars, calibrate=False)
+    assert "trust.calibrate" in off.calibration(learnt).line()
+    few = held(ExemplarSet.of(exemplars.exemplars[:2], exemplars.labels))
+    line = few.calibration(learnt).line()
+    assert line.startswith("not calibrated: 2 exemplars, and k < 3")
+    assert "reads the truth" in held(exemplars).calibration(adapted("zero-shot")).reason
+    assert "no structure" in held(exemplars).calibration(learnt).reason
+    assert held(exemplars).reason_against(learnt) == ""
+
+
+def test_very_many_exemplars_are_not_all_looked_at(learnt, exemplars, monkeypatch):
+    monkeypatch.setattr("samplar.prediction.held_out.MOST", 2)
+    seen = held(exemplars)
+    seen.show(learnt, [0, 1])
+    seen.show(learnt, [2])
+    assert seen.calibration(learnt).exemplars == 2
+    assert torch.is_inference_mode_enabled() is False

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from samplar.config.fit import FitConfig
+from samplar.config.synthesis import SynthesisConfig
+from samplar.sam.seeded import digest_of
+from samplar.synthesis.draw import Draw
+from samplar.synthesis.synthesizer import Synthesizer
+from samplar.training.fit import refit_config, with_refits
+from samplar.training.folds import Refits, copied_state, refit, without
+from samplar.training.loop import train
+from samplar.training.pool import fill_pool
+
+DRAWS = [
+    Draw(exemplar=0),
+    Draw(exemplar=1),
+    Draw(exemplar=2),
+    Draw(exemplar=0, background="cross_clean", donor=1),
+    Draw(exemplar=2, background="cross_clean", donor=0),
+    Draw(exemplar=1, background="own"),
+]
+
+
+@pytest.fixture
+def model(adapted):
+    return adapted("decoder-only")
+
+
+@pytest.fixture
+def pool(model, phantoms, tmp_path):
+    synthesizer = Synthesizer(phantoms(3), classes=2, config=SynthesisConfig())
+    return fill_pool(
+        model,
+        synthesizer,
+        DRAWS,
+        precision="fp32",
+        memory=0.1,
+        folder=tmp_path,
+        on_image=lambda done: None,
+    )
+
+
+def test_an_image_that_is_partly_of_a_held_out_exemplar_is_left_out_too(pool):
+    part = without(pool, [1])
+    assert part.draws == [DRAWS[0], DRAWS[2], DRAWS[4]]
+    assert without(pool, [0]).draws == [DRAWS[1], DRAWS[2], DRAWS[5]]
+    assert without(pool, [0, 1, 2]) is None
+    prefix, samples = part.batch(torch.tensor([2, 0]))
+    expected, rows = pool.batch(torch.tensor([4, 0]))
+    assert torch.equal(prefix, expected)
+    assert torch.equal(samples.images, rows.images)
+    assert part.exemplars_of(torch.tensor([1, 2])) == [2]
+
+
+@pytest.fixture
+def refitted(model, pool, running, tmp_path):
+    """Train, refit without the exemplars 1 and then 0 and 2; return what was seen on the way."""
+    run = running(folder=tmp_path, iterations=4)
+    fresh, shown, steps = copied_state(model), [], []
+    train(model, pool, run)
+    learnt = digest_of(model.adapter_state())
+
+    def show(seen, fold):
+        shown.append((list(fold), digest_of(seen.adapter_state())))
+
+    short = run.config.model_copy(update={"iterations": 2})
+    refit(model, pool, Refits([[1], [0, 2]], fresh, run, short, show, steps.append))
+    return model, pool, fresh, learnt, shown, steps
+
+
+def test_the_model_comes_out_as_it_was_trained(refitted, tmp_path):
+    model, _, fresh, learnt, shown, steps = refitted
+    assert digest_of(model.adapter_state()) == learnt
+    assert [fold for fold, _ in shown] == [[1], [0, 2]]
+    assert len({learnt, digest_of(fresh), *(digest for _, digest in shown)}) == 4
+    assert steps == [1, 2, 3, 4]
+    assert not (tmp_path / "folds").exists()
+
+
+def test_a_refit_is_a_training_from_the_start_on_its_part_alone(refitted, adapted, running):
+    _, pool, fresh, _, shown, _ = refitted
+    again = adapted("decoder-only", seed=7)
+    again.load_adapter_state(fresh, path="")
+    train(again, without(pool, [1]), running(iterations=2))
+    assert digest_of(again.adapter_state()) == shown[0][1]
+
+
+def test_a_fold_that_is_everywhere_is_passed_over(model, pool, running, tmp_path):
+    shown = []
+    run, fresh = running(folder=tmp_path), copied_state(model)
+    refit(model, pool, Refits([[0, 1, 2]], fresh, run, run.config, shown.append, shown.append))
+    assert shown == []
+
+
+@pytest.mark.parametrize(
+    ("iterations", "share", "expected"), [(1000, 0.3, 300), (100, 0.3, 50), (20, 0.3, 20)]
+)
+def test_a_refit_is_a_share_of_the_training_but_not_too_short(iterations, share, expected):
+    training = {"iterations": iterations, "batch": 8}
+    config = FitConfig(dataset="d", training=training, trust={"share": share})
+    short = refit_config(config)
+    assert (short.iterations, short.batch) == (expected, 4)
+    assert with_refits(config, 2).iterations == iterations + expected
+    assert with_refits(config, 0) == config.training
