@@ -14,6 +14,7 @@ from samplar.api.bench.plan import Planned
 from samplar.config.base import build
 from samplar.config.bench import FULL
 from samplar.config.fit import FitConfig
+from samplar.errors import SamplarError
 from samplar.evaluation.cell import Cell
 from samplar.io.formats import read_image
 from samplar.io.slicing import choose_plane, slicing_of
@@ -62,9 +63,13 @@ class Estimate:
         config = cell.config
         key = config.model_dump_json(include={"method", "method_config", "weights", "size"})
         classes = len(cell.place.dataset.labels)
-        if f"{key} {classes}" not in self._tastes:
-            self._tastes[f"{key} {classes}"] = taste(config, classes)
-        encoding, step = self._tastes[f"{key} {classes}"]
+        name = f"{key} {classes}"
+        if name not in self._tastes:
+            try:
+                self._tastes[name] = taste(config, classes)
+            except SamplarError:  # such as an extra that is missing: its cells will say so, at once
+                self._tastes[name] = 0.0, 0.0
+        encoding, step = self._tastes[name]
         predicting = self._scored_slices(cell) * (encoding + DECODING * step)
         if not step:
             return predicting

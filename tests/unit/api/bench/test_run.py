@@ -12,8 +12,24 @@ from samplar.api.bench.estimate import Estimate
 from samplar.api.bench.results import Results
 from samplar.errors import InputError, ResourceError, UsageError
 from samplar.exemplars.manifest import read_manifest
+from samplar.methods.registry import FOLDERS_VARIABLE
 from samplar.training.fit import Told
 
+NEEDY = '''"""A method that lacks something."""
+
+from __future__ import annotations
+
+from samplar.errors import UsageError
+from samplar.methods.contract import Card
+
+card = Card(
+    name="needy", title="x", paper="x", plugs_in="decoder", prompts="none", licence_note="x"
+)
+
+
+def attach(sam, config, classes):
+    raise UsageError("nothing to attach to", fix="Install it", code="methods.extra")
+'''
 QUIET = Told(stage=lambda name, count: None, step=lambda done, loss=None: None, note=lambda _: None)
 
 
@@ -264,3 +280,16 @@ def test_the_plan_names_every_cell(ran):
     (path,) = (ran.results.path / "plans").iterdir()
     assert path.name == "bench.json"
     assert set(json.loads(path.read_text())["cells"]) == set(ran.cells())
+
+
+def test_a_method_that_cannot_be_attached_fails_in_its_cells_alone(bench, monkeypatch):
+    folder = bench.config.parent / "methods"
+    folder.mkdir()
+    (folder / "needy.py").write_text(NEEDY)
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(folder))
+    shared = {"preset": "fast", "size": 32}
+    names = ("needy", "copy-nearest", "linear-probe")
+    bench.write(methods=[{"method": name, **shared} for name in names], k=[1])
+    ran = bench.run()
+    assert len(ran.computed) == 2
+    assert list(ran.failed.values()) == ["nothing to attach to. Install it. [methods.extra]"]
