@@ -32,7 +32,7 @@ class Curve:
 
 
 def curve_chart(curves: Sequence[Curve], columns: Sequence[Column], *, title: str) -> Html | None:
-    """Draw the curves; None where no curve has a point.
+    """Draw the curves; None where no curve could have two points.
 
     Args:
         curves: in the order of the table.
@@ -40,7 +40,7 @@ def curve_chart(curves: Sequence[Curve], columns: Sequence[Column], *, title: st
         title: said to those who cannot see it.
     """
     known = [s for curve in curves for s in curve.points.values() if s.mean is not None]
-    if not known:
+    if not known or len([k for k in columns if k != 0]) < 2:
         return None
     scale = _Scale.of(known, [k for k in columns if k != 0])
     parts = [*_grid(scale), *_x_axis(scale)]

@@ -9,6 +9,7 @@ from samplar.config.bench import FULL
 from samplar.evaluation.board import Board, Column, Spread
 from samplar.evaluation.cell import Cost
 from samplar.evaluation.scores import Metric
+from samplar.evaluation.statistics import Difference
 from samplar.report.bench.data import BenchData
 from samplar.report.facts import duration, size
 from samplar.report.tables import UNDEFINED, Cell, Table, number, spread
@@ -87,15 +88,17 @@ def difference_table(data: BenchData, dataset: str) -> Table | None:
             continue
         found = [board.difference(dataset, k, own, method) for k in columns]
         if any(found):
-            texts = [
-                Cell(MISSING)
-                if d is None
-                else Cell(f"{d.mean:+.1f} [{d.low:.1f}, {d.high:.1f}]", best=d.clear)
-                for d in found
-            ]
+            texts = [Cell(MISSING) if d is None else _difference(d) for d in found]
             rows.append((Cell(data.shown(method)), *texts))
     heads = (f"{own} minus", *map(column_name, columns))
     return Table(heads, tuple(rows), numbers_from=1) if rows else None
+
+
+def _difference(found: Difference) -> Cell:
+    """Write a difference with its interval; one subject gives none, however often it is drawn."""
+    if found.subjects < 2:
+        return Cell(f"{found.mean:+.1f}")
+    return Cell(f"{found.mean:+.1f} [{found.low:.1f}, {found.high:.1f}]", best=found.clear)
 
 
 def class_table(data: BenchData, dataset: str) -> Table:

@@ -38,9 +38,10 @@ def test_everything_stays_inside_and_names_do_not_overlap():
 
 def test_a_method_without_exemplars_is_a_level_line():
     curves = [Curve("a", 0, {1: spread(40.0)}), Curve("z", 1, {0: spread(80.0)})]
-    text = str(curve_chart(curves, [0, 1], title="t"))
+    text = str(curve_chart(curves, [0, 1, 4], title="t"))
     assert text.count('class="level c1"') == 1
 
 
 def test_nothing_to_draw_is_no_chart():
-    assert curve_chart([Curve("a", 0, {1: spread(None)})], [1], title="t") is None
+    assert curve_chart([Curve("a", 0, {1: spread(None)})], [1, 4], title="t") is None
+    assert curve_chart([Curve("a", 0, {1: spread(50.0)})], [0, 1], title="t") is None

@@ -7,7 +7,7 @@ from bench_cells import bench_data, cell, entry, missing
 
 from samplar.io.overlay import png_bytes
 from samplar.report.bench.page import render_bench
-from samplar.report.bench.tables import markdown_table, ratio_table
+from samplar.report.bench.tables import difference_table, markdown_table, ratio_table
 
 
 def subjects(dsc: float) -> dict[str, tuple[float, float]]:
@@ -121,3 +121,11 @@ def test_a_benchmark_that_has_not_begun_has_a_page_too(parsed):
     page = parsed(render_bench(bench_data([missing("decoder-only", 1)])))
     assert "Nothing to compare decoder-only with yet." in page.text
     assert "1 cells: 0 done, 0 failed, 1 not computed yet." in page.text
+
+
+def test_one_subject_gives_a_difference_but_no_interval():
+    cells = [cell(m, {"ann": (dsc, dsc)}) for m, dsc in (("decoder-only", 60), ("samed", 50))]
+    table = difference_table(bench_data(map(entry, cells)), "heart")
+    assert table is not None
+    assert [c.text for c in table.rows[0]] == ["samed", "+10.0"]
+    assert not table.rows[0][1].best
