@@ -102,7 +102,7 @@ def overview_png(slices: Sequence[SlicePicture], names: Sequence[str]) -> bytes:
         for title, png in (
             (where, shown.image),
             ("truth", shown.truth),
-            (f"prediction, DSC {shown.dsc:.1f}", shown.prediction),
+            (f"DSC {shown.dsc:.1f}, prediction", shown.prediction),
         ):
             tiles.append(np.asarray(Image.open(BytesIO(png)).convert("RGB")))
             captions.append(title)
