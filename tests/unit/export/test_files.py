@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -44,7 +46,13 @@ def same_in_both(folder, stem):
 @torch.no_grad()
 @pytest.mark.parametrize(
     ("weights", "name", "size"),
-    [("tiny-vit-sam", "samed-s", 48), ("tiny", "samed", 32), ("tiny", "decoder-only", 64)],
+    [
+        ("tiny-vit-sam", "samed-s", 48),
+        ("tiny-vit-sam", "full", 48),
+        ("tiny", "samed", 32),
+        ("tiny", "decoder-only", 64),
+        ("tiny", "full", 64),
+    ],
 )
 def test_a_merged_file_is_a_plain_sam_that_computes_the_same(saved, exported, weights, name, size):
     made = saved(name, weights=weights, size=size, classes=4)
@@ -110,10 +118,18 @@ def test_a_tinyvit_is_refused_where_nobody_could_load_it(saved, exported, kind):
     assert "--format merged" in caught.value.fix
 
 
+FOREIGN = {
+    "prompt_encoder.class_embed": ("cheap-lunch", {"train_prompts": "per-class"}),
+    "unet": ("unet", {"width": 4, "levels": 3}),
+}
+
+
 @pytest.mark.parametrize("kind", NAMES)
-def test_parts_that_no_sam_has_are_refused(saved, exported, kind):
-    with pytest.raises(UsageError, match=r"prompt_encoder\.class_embed") as caught:
-        exported(saved("cheap-lunch", train_prompts="per-class"), kind)
+@pytest.mark.parametrize("part", FOREIGN)
+def test_parts_that_no_sam_has_are_refused(saved, exported, kind, part):
+    name, config = FOREIGN[part]
+    with pytest.raises(UsageError, match=f"first of all {re.escape(part)}") as caught:
+        exported(saved(name, **config), kind)
     assert caught.value.code == "methods.merge"
 
 
