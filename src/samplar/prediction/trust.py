@@ -58,7 +58,7 @@ def write_trust(out: Path, trust: CaseTrust) -> None:
         OutputError: see `samplar.io.atomic.write_with`.
     """
     folder = out / FOLDER
-    if not folder.is_dir():
+    if out.is_dir() and not folder.is_dir():  # an output folder that went away stays away
         ensure_writable(folder)
     data = (trust.model_dump_json(indent=1) + "\n").encode()
     write_bytes(folder / f"{trust.case}.json", data)
