@@ -97,9 +97,14 @@ def near_foreground(
     without any has no region.
     """
     foreground = (prediction > 0) | ((truth > 0) & (truth != IGNORE))
-    reach = max(1, round(NEAR * max(truth.shape[-2:])))
+    reach = reach_of(truth.shape[-2], truth.shape[-1])
     cross = np.array([[[0, 1, 0], [1, 1, 1], [0, 1, 0]]], dtype=bool)
     return binary_dilation(foreground, cross, iterations=reach)
+
+
+def reach_of(height: int, width: int) -> int:
+    """Return how many pixels of a slice of this size are near: a fiftieth of the longer side."""
+    return max(1, round(NEAR * max(height, width)))
 
 
 def softmax(

@@ -14,13 +14,13 @@ def expected_dsc(
     """Return for each class the DSC (0..100) to expect; None where nothing was given the class.
 
     With P the voxels given a class and p its probability, which is taken at its word, the truth is
-    expected to share sum over P of p with P and to have sum over all of p voxels, so that Dice is
+    expected to share sum over P of p with P and to have as many voxels as p sums up to: Dice is
     about 2 * inside / (|P| + total): the ratio of the expectations.
 
     Args:
         predicted: how many voxels of each slice were given the class.
         inside: the sum of its probability over those.
-        total: the sum of its probability over all voxels of the slice.
+        total: the sum of its probability over all voxels that may be of the class.
     """
     counts, shared, true = (array.sum(axis=0) for array in (predicted, inside, total))
     return [

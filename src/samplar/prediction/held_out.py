@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from samplar.evaluation.calibration import (
     reliability,
     softmax,
 )
+from samplar.evaluation.overlap import overlap
 from samplar.evaluation.trust import Calibration, Held
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
 from samplar.exemplars.folds import subject_folds, why_no_folds
@@ -25,6 +27,9 @@ from samplar.prediction.views import further_frames
 MOST = 16
 """Exemplars looked at, at most: one number is fitted, and each costs a prediction."""
 
+ENOUGH = 40.0
+"""Mean DSC on the held-out exemplars below which a refit cannot stand in for the model."""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -33,6 +38,14 @@ class Look:
     logits: np.ndarray
     labels: np.ndarray
     region: np.ndarray
+
+    def dsc(self) -> float | None:
+        """Return the mean DSC over the classes that truth or prediction have, 0..100."""
+        known = self.labels != IGNORE
+        found, true = self.logits.argmax(axis=0)[known], self.labels[known]
+        shown = [k for k in np.union1d(found, true).tolist() if k]
+        values = [overlap(found == k, true == k).dsc for k in shown]
+        return fmean(values) if values else None
 
 
 @dataclass
@@ -91,9 +104,9 @@ class HeldOut:
 
     def calibration(self, model: AdaptedSam) -> Calibration:
         """Fit the temperature to what was seen, and say how reliable probabilities are with it."""
-        pixels = [look.region & (look.labels != IGNORE) for look in self.looks]
-        if reason := self.reason_against(model) or _nothing(pixels):
+        if reason := self.reason_against(model) or self._too_little():
             return Calibration(calibrated=False, reason=reason)
+        pixels = [look.region & (look.labels != IGNORE) for look in self.looks]
         pairs = list(zip(self.looks, pixels, strict=True))
         logits = np.concatenate([look.logits[:, chosen].T for look, chosen in pairs])
         truth = np.concatenate([look.labels[chosen] for look, chosen in pairs])
@@ -109,6 +122,22 @@ class HeldOut:
             after=self._held(temperature),
         )
 
+    def _too_little(self) -> str:
+        """Say whether the held-out exemplars were segmented too badly to be evidence.
+
+        Refits that find next to nothing are wrong in another way than the model is, and the
+        temperature that fits them is far too high.
+        """
+        values = [dsc for look in self.looks if (dsc := look.dsc()) is not None]
+        if not values:
+            return "the exemplars that were held out show no structure"
+        if fmean(values) < ENOUGH:
+            return (
+                f"exemplars that were held out were segmented to a DSC of {fmean(values):.0f} (at "
+                f"least {ENOUGH:.0f} is asked for), so they say little about new images"
+            )
+        return ""
+
     def _held(self, temperature: float) -> Held:
         total = Held()
         for look in self.looks:
@@ -118,8 +147,3 @@ class HeldOut:
                 region=reliability(shares, look.labels, region=look.region),
             )
         return total
-
-
-def _nothing(pixels: Sequence[np.ndarray]) -> str:
-    seen = any(chosen.any() for chosen in pixels)
-    return "" if seen else "the exemplars that were held out show no structure"

@@ -94,6 +94,14 @@ def test_certainty_that_is_right_every_second_time_is_off_by_a_half():
     assert found.points() == [(1.0, 0.5, 10)]
 
 
+def test_there_are_fifteen_bins_that_end_where_the_next_begins():
+    shares = np.array([[0.55, 0.45], [0.61, 0.39], [0.3, 0.7], [1.0, 0.0]])
+    found = reliability(*stack(shares, np.zeros(4, dtype=np.uint8)))
+    assert [n for n, count in enumerate(found.pixels) if count] == [8, 9, 10, 14]
+    assert len(found.pixels) == 15
+    assert found.correct[10] == 0
+
+
 def test_sums_of_parts_are_the_sums_of_the_whole():
     logits, truth = drawn(count=300)
     shares = softmax(logits.T[:, None, None], 1.0)

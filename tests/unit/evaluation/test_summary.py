@@ -164,6 +164,7 @@ def test_the_json_has_the_agreed_shape_and_no_nan():
         "undefined",
         "tolerance",
         "unit",
+        "trust",
     ]
     assert dumped["mean"] == {"dsc": 20, "hd95": 60, "nsd": 20, "iou": 10}
     assert dumped["per_class"]["liver"]["std"]["hd95"] is None

@@ -24,11 +24,17 @@ def exemplars(arrays):
     return ExemplarSet.of(made, LabelSet(("left", "right"), (1, 2)))
 
 
+@pytest.fixture
+def lenient(monkeypatch):
+    """Take any refit for good enough."""
+    monkeypatch.setattr("samplar.prediction.held_out.ENOUGH", 0.0)
+
+
 def held(exemplars, **trust):
     return HeldOut(exemplars, FitConfig(dataset="d", size=32, trust=trust), "fp32")
 
 
-def test_the_temperature_is_of_the_pixels_that_count(learnt, exemplars):
+def test_the_temperature_is_of_the_pixels_that_count(learnt, exemplars, lenient):
     seen = held(exemplars)
     for n in range(3):
         seen.show(learnt, [n])
@@ -65,7 +71,21 @@ def test_it_says_why_there_is_nothing_to_calibrate_with(learnt, adapted, exempla
     assert held(exemplars).reason_against(learnt) == ""
 
 
-def test_very_many_exemplars_are_not_all_looked_at(learnt, exemplars, monkeypatch):
+def test_exemplars_that_were_segmented_badly_are_no_evidence(learnt, exemplars, monkeypatch):
+    seen = held(exemplars)
+    for n in range(3):
+        seen.show(learnt, [n])
+    reached = np.mean([look.dsc() for look in seen.looks])
+    monkeypatch.setattr("samplar.prediction.held_out.ENOUGH", reached + 1)
+    found = seen.calibration(learnt)
+    assert not found.calibrated
+    assert f"segmented to a DSC of {reached:.0f}" in found.reason
+    assert found.temperature == 1
+    monkeypatch.setattr("samplar.prediction.held_out.ENOUGH", reached - 1)
+    assert seen.calibration(learnt).calibrated
+
+
+def test_very_many_exemplars_are_not_all_looked_at(learnt, exemplars, lenient, monkeypatch):
     monkeypatch.setattr("samplar.prediction.held_out.MOST", 2)
     seen = held(exemplars)
     seen.show(learnt, [0, 1])
