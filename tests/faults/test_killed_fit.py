@@ -33,7 +33,7 @@ def whole(data, undisturbed):
 
 def test_at_every_step_of_writing(bench, data, undisturbed, whole, tmp_path):
     assert len(undisturbed.steps) > 100
-    for at in bench.some(range(1, len(undisturbed.steps) + 1), 4):
+    for at in bench.some(range(1, len(undisturbed.steps) + 1), 3):
         run = tmp_path / f"step{at}"
         ended = bench.run("fit", data, "-o", run, *SMALL, folder=run, fault=Fault("kill", at))
         assert ended.status == -signal.SIGKILL, (at, ended)
@@ -72,7 +72,7 @@ def test_killed_again_and_again(bench, data, whole, tmp_path):
 
 def test_when_the_power_is_cut(bench, data, undisturbed, whole, tmp_path):
     """All that was not synced is gone: bytes of files, and names in folders."""
-    for at in bench.some(range(1, len(undisturbed.steps) + 1), 2):
+    for at in bench.some(range(1, len(undisturbed.steps) + 1), 1):
         run = tmp_path / f"step{at}" / "run"
         run.mkdir(parents=True)
         fault = Fault("power", at)
@@ -81,16 +81,3 @@ def test_when_the_power_is_cut(bench, data, undisturbed, whole, tmp_path):
         check_resumed(bench.zygote, data, run, whole)
         bench.count["cut and resumed to the same bytes"] += 1
         shutil.rmtree(run.parent)
-
-
-def test_a_checkpoint_that_is_damaged_is_passed_over_and_said(bench, data, whole, tmp_path):
-    run = tmp_path / "run"
-    ended = bench.run("fit", data, "-o", run, *SMALL, folder=run)
-    assert ended.status == 0
-    newest = run / "checkpoints" / "step-000004"
-    for name in ("adapter.safetensors", "state.json"):
-        path = newest / name
-        path.write_bytes(path.read_bytes()[:-3])
-    resumed = check_resumed(bench.zygote, data, run, whole)
-    assert "step-000004 is damaged" in resumed.err
-    assert "resumed after iteration 2" in resumed.err

@@ -14,7 +14,7 @@ from whole_runs import SMALL, litter
 from write_steps import Fault
 
 COHORT = 20
-KILLS = 100
+KILLS = 50
 
 
 @pytest.fixture(scope="module")
