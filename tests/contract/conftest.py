@@ -40,6 +40,8 @@ def adapted(base: str) -> Callable[..., AdaptedSam]:
 
     def make(name: str, *, classes: int = 2, seed: int = 0, **config: Any) -> AdaptedSam:
         method = load_method(name)
+        if "steps" in method.config.model_fields:  # what it fits by itself, it fits as well in few
+            config = {"steps": 20, **config}
         sam = load_sam(base)
         torch.manual_seed(seed)
         return AdaptedSam(sam, method, build(method.config, config), classes)

@@ -55,6 +55,11 @@ class LoraLinear(nn.Module):
         # which decides in which order the gradient of `up` is multiplied: a quarter of the time
         return out.addmm_(low, up.T.contiguous().to(out.dtype)).view(*x.shape[:-1], -1)
 
+    def affine(self) -> tuple[Float[Tensor, "o i"], Float[Tensor, " o"]]:
+        """Return the weight W + B A and the bias, with their gradients."""
+        down, up = self.stacked()
+        return self.base.weight + up @ down, self.base.bias
+
     def merged(self) -> nn.Linear:
         """Return a plain linear layer that computes the same."""
         down, up = self.stacked()

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from samplar.sam.few_tokens import Affine, affine_of, compare, pays, read, tell
 from samplar.sam.guidance import Guidance
 from samplar.sam.layers import Mlp
 from samplar.sam.upscaling import Upscaling, placed
@@ -20,12 +21,14 @@ class Attention(nn.Module):
     """Multi-head attention with separate projections and a narrower inner width.
 
     One side is always a handful of tokens, so the weights are small and are written out: with
-    the fused kernel a training step on a CPU took half as long again.
+    the fused kernel a training step on a CPU took half as long again. `plain` is the published
+    form; where it pays, the many cells of the image are left unprojected (few_tokens.py).
     """
 
     def __init__(self, width: int, heads: int, *, inner: int) -> None:
         super().__init__()
         self.heads = heads
+        self.inner = inner
         self.q_proj = nn.Linear(width, inner)
         self.k_proj = nn.Linear(width, inner)
         self.v_proj = nn.Linear(width, inner)
@@ -39,14 +42,56 @@ class Attention(nn.Module):
         guidance: Guidance | None = None,
     ) -> Float[Tensor, "b n d"]:
         """Let `q` attend to `k` and read `v`."""
+        if self._pays(few=q, many=k):
+            key, value = affine_of(self.k_proj), affine_of(self.v_proj)
+            if key is not None and value is not None:
+                return self._tokens_read(q, (k, key), (v, value), guidance)
+        if self._pays(few=k, many=q) and guidance is None:
+            asking, telling = affine_of(self.q_proj), affine_of(self.out_proj)
+            if asking is not None and telling is not None:
+                return self._cells_read((q, asking), k, v, telling)
+        return self.plain(q, k, v, guidance)
+
+    def plain(
+        self,
+        q: Float[Tensor, "b n d"],
+        k: Float[Tensor, "b m d"],
+        v: Float[Tensor, "b m d"],
+        guidance: Guidance | None = None,
+    ) -> Float[Tensor, "b n d"]:
+        """Project all three, compare, read."""
         query, key = self._split(self.q_proj(q)), self._split(self.k_proj(k))
         weights = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
         shares = weights.softmax(dim=-1) if guidance is None else guidance.shares(weights)
-        out = shares @ self._split(self.v_proj(v))
-        return self.out_proj(out.transpose(1, 2).flatten(2))
+        return self._joined(shares @ self._split(self.v_proj(v)))
+
+    def _pays(self, *, few: Tensor, many: Tensor) -> bool:
+        return pays(few.shape[1], many.shape[1], heads=self.heads, inner=self.inner)
+
+    def _tokens_read(
+        self,
+        q: Tensor,
+        k: tuple[Tensor, Affine],
+        v: tuple[Tensor, Affine],
+        guidance: Guidance | None,
+    ) -> Tensor:
+        query = self._split(self.q_proj(q))
+        weights = compare(query * query.shape[-1] ** -0.5, *k)
+        shares = weights.softmax(dim=-1) if guidance is None else guidance.shares(weights)
+        return self._joined(read(shares, *v))
+
+    def _cells_read(
+        self, q: tuple[Tensor, Affine], k: Tensor, v: Tensor, telling: Affine
+    ) -> Tensor:
+        key = self._split(self.k_proj(k))
+        shares = compare(key * key.shape[-1] ** -0.5, *q).softmax(dim=-2)
+        return tell(shares, self._split(self.v_proj(v)), telling)
 
     def _split(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b h n e"]:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def _joined(self, x: Float[Tensor, "b h n e"]) -> Float[Tensor, "b n d"]:
+        return self.out_proj(x.transpose(1, 2).flatten(2))
 
 
 class Feedforward(nn.Module):

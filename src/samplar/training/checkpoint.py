@@ -142,10 +142,9 @@ def optimizer_tensors(
 def restore_optimizer(
     optimizer: torch.optim.AdamW, names: Mapping[str, Tensor], saved: Mapping[str, Tensor]
 ) -> None:
-    """Put back what `optimizer_tensors` returned."""
+    """Put back what `optimizer_tensors` returned; the fused AdamW counts steps on the device."""
     for name, parameter in names.items():
         keys = [key for key in saved if key.rpartition(".")[0] == name]
         for key in keys:
             part = key.rpartition(".")[2]
-            device = "cpu" if part == "step" else parameter.device
-            optimizer.state[parameter][part] = saved[key].to(device)
+            optimizer.state[parameter][part] = saved[key].to(parameter.device)

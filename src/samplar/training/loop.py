@@ -68,7 +68,7 @@ def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
     """
     config, names = run.config, model.trained()
     optimizer = torch.optim.AdamW(
-        list(names.values()), lr=config.lr, weight_decay=config.weight_decay
+        list(names.values()), lr=config.lr, weight_decay=config.weight_decay, fused=True
     )
     done = _resume(model, optimizer, run)
     batches = batch_order(
