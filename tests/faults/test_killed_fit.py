@@ -8,7 +8,7 @@ import signal
 import numpy as np
 import pytest
 from phantom_sets import nifti
-from whole_runs import SMALL, check_resumed, content
+from whole_runs import EVERY, SMALL, check_resumed, content, newest_step
 from write_steps import CUT, Fault
 
 MOMENTS = 500
@@ -33,7 +33,7 @@ def whole(data, undisturbed):
 
 def test_at_every_step_of_writing(bench, data, undisturbed, whole, tmp_path):
     assert len(undisturbed.steps) > 100
-    for at in bench.some(range(1, len(undisturbed.steps) + 1), 4):
+    for at in bench.some(range(1, len(undisturbed.steps) + 1), 3):
         run = tmp_path / f"step{at}"
         ended = bench.run("fit", data, "-o", run, *SMALL, folder=run, fault=Fault("kill", at))
         assert ended.status == -signal.SIGKILL, (at, ended)
@@ -78,19 +78,10 @@ def test_when_the_power_is_cut(bench, data, undisturbed, whole, tmp_path):
         fault = Fault("power", at)
         ended = bench.run("fit", data, "-o", run, *SMALL, folder=run, fault=fault)
         assert ended.status == CUT, (at, ended)
+        made = newest_step(run.with_name("run.before"))
+        # only between the renaming of a checkpoint and the syncing of its folder may it get lost
+        lost = undisturbed.steps[at - 2 : at] == ("rename", "fsync")
+        assert newest_step(run) in ({made, max(0, made - EVERY)} if lost else {made})
         check_resumed(bench.zygote, data, run, whole)
         bench.count["cut and resumed to the same bytes"] += 1
         shutil.rmtree(run.parent)
-
-
-def test_a_checkpoint_that_is_damaged_is_passed_over_and_said(bench, data, whole, tmp_path):
-    run = tmp_path / "run"
-    ended = bench.run("fit", data, "-o", run, *SMALL, folder=run)
-    assert ended.status == 0
-    newest = run / "checkpoints" / "step-000004"
-    for name in ("adapter.safetensors", "state.json"):
-        path = newest / name
-        path.write_bytes(path.read_bytes()[:-3])
-    resumed = check_resumed(bench.zygote, data, run, whole)
-    assert "step-000004 is damaged" in resumed.err
-    assert "resumed after iteration 2" in resumed.err

@@ -14,7 +14,7 @@ from whole_runs import SMALL, litter
 from write_steps import Fault
 
 COHORT = 20
-KILLS = 100
+KILLS = 50
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,24 @@ def test_an_image_that_has_changed_is_predicted_again(run, data, done, tmp_path)
     ran = samplar("predict", run, images, "-o", done, "--json")
     assert said(ran)["kept"] == 2
     assert (done / "case1.nii.gz").read_bytes() == (done / "case0.nii.gz").read_bytes()
+
+
+def test_killed_while_a_changed_image_is_predicted_again(bench, run, data, done, tmp_path):
+    images = shutil.copytree(data / "images", tmp_path / "images")
+    shutil.copy(images / "case0.nii.gz", images / "case1.nii.gz")
+    words = ("predict", run, images, "-o")
+    place = shutil.copytree(done, tmp_path / "whole")
+    steps = bench.run(*words, place, folder=place).steps
+    whole = files(place)
+    for at in bench.some(range(1, len(steps) + 1), 4):
+        place = shutil.copytree(done, tmp_path / "cut")
+        ended = bench.run(*words, place, folder=place, fault=Fault("kill", at))
+        assert ended.status == -signal.SIGKILL
+        again = bench.run(*words, place, folder=place)
+        assert again.status == 0, again.err
+        assert files(place) == whole
+        bench.count["killed and completed to the same bytes"] += 1
+        shutil.rmtree(place)
 
 
 def test_a_file_that_somebody_has_changed_is_not_written_over(run, data, done):

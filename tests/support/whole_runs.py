@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from command import QUICK
 from zygote import Ended, Zygote
 
-SMALL = (*QUICK, "--strategy", "random", "--set", "training.checkpoint_every=2")
+EVERY = 2
+"""Iterations between checkpoints, of four."""
+SMALL = (*QUICK, "--strategy", "random", "--set", f"training.checkpoint_every={EVERY}")
 
 
 def content(run: Path) -> dict[str, object]:
@@ -35,10 +38,23 @@ def resume(zygote: Zygote, data: Path, run: Path) -> Ended:
     return zygote.run("fit", data, "-o", run, *flags, "--resume", folder=run)
 
 
+def newest_step(run: Path) -> int:
+    """Return the iterations of the newest checkpoint in a run, 0 if there is none."""
+    return max((int(path.name[5:]) for path in run.glob("checkpoints/step-??????")), default=0)
+
+
+def resumed_after(ended: Ended) -> int:
+    """Return after how many iterations a run went on, as it says."""
+    found = re.search(r"resumed after (?:the last )?iteration,? (\d+)", ended.err)
+    return int(found[1]) if found else 0
+
+
 def check_resumed(zygote: Zygote, data: Path, run: Path, whole: dict[str, object]) -> Ended:
-    """Resume, and compare all that there is with an uninterrupted run."""
+    """Resume from the newest checkpoint there is, and compare all with an uninterrupted run."""
+    newest = newest_step(run)
     ended = resume(zygote, data, run)
     assert ended.status == 0, ended.err
+    assert resumed_after(ended) == newest
     assert "Traceback" not in ended.err
     assert content(run) == whole
     assert litter(run) == []

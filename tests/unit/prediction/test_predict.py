@@ -142,21 +142,22 @@ def folders(tmp_path):
     return images, out
 
 
-def records(out):
+def records(out, options):
     made_by = MadeBy(
         samplar="0",
         adapter="a",
         precision="fp32",
-        probabilities=False,
-        largest=False,
-        tta=None,
+        probabilities=options.probabilities,
+        largest=options.largest,
+        tta=options.tta,
     )
     return Records(out, made_by)
 
 
 def run_cases(model, card, cases, out, **options):
     told = []
-    stages = Stages(model, card, out, Options(**options), truth_in(None, "axial"), records(out))
+    wanted = Options(**options)
+    stages = Stages(model, card, out, wanted, truth_in(None, "axial"), records(out, wanted))
     results = predict_here(stages, cases, on_case=lambda done, name: told.append((done, name)))
     outcome = outcome_of(cases, results)
     return outcome, told
@@ -201,7 +202,7 @@ def test_cases_one_after_the_other_give_the_same_bytes(learnt, card, volume, fol
     alone = out / "alone"
     alone.mkdir()
     options = Options(probabilities=True, largest=True)
-    stages = Stages(learnt, card, alone, options, truth_in(None, "axial"), records(alone))
+    stages = Stages(learnt, card, alone, options, truth_in(None, "axial"), records(alone, options))
     expected = [stages.write(stages.compute(stages.read(case))) for case in cases]
     outcome, _ = run_cases(learnt, card, cases, out, probabilities=True, largest=True)
     assert [path.name for path in outcome.done] == [written.path.name for written in expected]
