@@ -222,12 +222,11 @@ def test_a_card_that_is_none(adapter, text):
     refused(predict(adapter), status=5, code="adapter.card", names="adapter.json")
 
 
-@pytest.mark.parametrize("old", ["axial", "window", "percentile", '"seed": 0', "0.1.0", "fp32"])
+@pytest.mark.parametrize("old", ["axial", "percentile", '"seed": 0', "0.1.0", "fp32"])
 def test_a_card_changed_by_a_letter(adapter, old):
     path = adapter / "adapter.json"
     text = path.read_text()
-    if old not in text:
-        pytest.skip("not in this card")
+    assert old in text
     path.write_text(text.replace(old, old[:-1] + ("1" if old[-1] != "1" else "2")))
     refused(predict(adapter), status=5, code="adapter.card", names="adapter.json")
 

@@ -53,6 +53,7 @@ def parse_yaml(text: str) -> Any:
 def _check_events(text: str) -> None:
     """Refuse tags, aliases and deep nesting before anything is built: the builders recurse."""
     depth = 0
+    event: Any  # the stubs know neither tags nor that these have a place
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise ValueError(f"line {_line(event)} uses YAML anchors or aliases")

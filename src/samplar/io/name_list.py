@@ -14,6 +14,8 @@ from samplar.io.content import read_head
 from samplar.io.nifti_header import PRIVATE, parse
 from samplar.io.survey import survey
 
+_HEADER = 544  # bytes of the longer one, NIfTI-2, with what follows it
+
 
 def names_in(root: Path) -> set[str]:
     """Return the names of a data set; none of them belongs into what is shared.
@@ -41,7 +43,7 @@ def header_texts(path: Path) -> list[str]:
         head = read_head(path)
         if kind_of(head, path) == "gzip":
             with gzip.open(path) as file:
-                head = file.read(len(head))
+                head = file.read(_HEADER)
         header = parse(head, path)
     except (SamplarError, OSError, EOFError, zlib.error):
         return []

@@ -114,9 +114,9 @@ def _check_archive(path: Path) -> None:
 
     torch stores its parts as they are, so that none can be larger than the file.
     """
-    if not zipfile.is_zipfile(path):
-        return
     try:
+        if not zipfile.is_zipfile(path):
+            return
         with zipfile.ZipFile(path) as archive:
             squeezed = [i.filename for i in archive.infolist() if i.compress_type]
             wrong = None if squeezed else archive.testzip()

@@ -80,7 +80,7 @@ def _nifti_values(path: Path) -> Reading:
 
 def _nifti() -> list[Target]:
     grey = _grey((8, 7, 5), 1, 900).astype(np.int16)
-    classes = (_grey((8, 7, 5), 2, 4) - 1).astype(np.uint8)
+    classes = (_grey((16, 14, 12), 2, 4) - 1).astype(np.uint8)
     plain, other = nifti_bytes(grey), nifti_bytes(grey.astype(np.float32)[:4], turn=0.3)
     second = nifti_bytes(grey, kind=nibabel.Nifti2Image)
     big = nifti_bytes(grey.astype(">i2"), order=">")
@@ -106,7 +106,7 @@ def _png() -> list[Target]:
     grey = _grey((20, 31), 3).astype(np.uint8)
     colour = _grey((12, 17, 3), 4).astype(np.uint8)
     deep = _grey((15, 20), 5, 60_000).astype(np.uint16)
-    classes = (_grey((40, 31), 6, 4) - 1).astype(np.uint8)
+    classes = (_grey((60, 41), 6, 4) - 1).astype(np.uint8)
     return [
         Target("png", "a.png", png_bytes(grey), image, True, png_bytes(grey.T.copy())),
         Target("png colour", "a.png", png_bytes(colour), image, True, png_bytes(grey)),
@@ -134,7 +134,7 @@ def _tiff() -> list[Target]:
 
 
 def _jpeg() -> Target:
-    waves = np.add.outer(np.arange(24), np.arange(32)) * 4
+    waves = np.multiply.outer(np.arange(40), np.arange(48)) % 251
     made = []
     for quality in (90, 60):
         stream = io.BytesIO()

@@ -108,9 +108,10 @@ def test_a_file_that_changes_meanwhile_is_refused(tmp_path):
     path = tmp_path / "a.nii"
     path.write_bytes(DATA)
 
-    def grow(head: bytes) -> None:
+    def grow(head: bytes) -> int:
         with path.open("ab") as file:
             file.write(b"more")
+        return 1 << 20
 
     assert code_of(path, peek=grow) == "io.changed"
 

@@ -32,7 +32,8 @@ def test_listed_slices_are_sorted_and_other_cases_are_labelled_throughout(files)
 def test_unknown_cases_are_refused_with_the_nearest(files):
     error = refused(files, "p11: [0]", "labelled_slices.unknown_case")
     assert "p11, did you mean p1?" in error.problem
-    assert "quotes" in refused(files, "007: [1]", "labelled_slices.unknown_case").fix
+    assert "quotes" in refused(files, "70: [1]", "labelled_slices.unknown_case").fix
+    assert "quotes" in refused(files, "007: [1]", "document.unreadable").problem
 
 
 def test_case_without_label_file_is_refused(files):

@@ -118,3 +118,50 @@ def test_every_flipped_bit_is_refused(tmp_path):
         damaged = bytearray(whole)
         damaged[bit // 8] ^= 1 << bit % 8
         assert code_of(damaged) in ("io.corrupt", "io.truncated")
+
+
+PASSES = [
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
+    *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
+]
+
+
+def laced(array: np.ndarray) -> bytearray:
+    """Return an interlaced 8-bit PNG: seven pictures of every n-th pixel, one after the other."""
+    parts = [array[y::dy, x::dx] for x, y, dx, dy in PASSES]
+    rows = b"".join(b"\0" + row.tobytes() for part in parts if part.size for row in part)
+    header = struct.pack(">IIBBBBB", array.shape[1], array.shape[0], 8, 0, 0, 0, 1)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return bytearray(b"\x89PNG\r\n\x1a\n" + parts)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 1), (3, 4), (9, 17), (16, 16)])
+def test_interlaced_pictures_of_any_size_are_read(shape):
+    array = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    assert np.array_equal(png.decode(laced(array), HERE).array, array)
+
+
+@pytest.mark.parametrize("claimed", [3, 5])
+def test_more_or_fewer_rows_than_the_header_says(claimed):
+    data = made([b"\0\1\2"] * 4, 3, depth=8, colour=0)
+    header = struct.pack(">IIBBBBB", 3, claimed, 8, 0, 0, 0, 0)
+    data[8:33] = chunk(b"IHDR", header)
+    with pytest.raises(InputError) as caught:
+        png.decode(data, HERE)
+    assert caught.value.code == "io.corrupt"
+    assert f"its header says {4 * claimed}" in caught.value.problem
+
+
+def test_pixels_without_the_end_of_their_stream():
+    rows = zlib.compress(b"\0\1\2\3")
+    data = made([b"\1\2\3"], 3, depth=8, colour=0)
+    whole = chunk(b"IDAT", zlib.compress(b"\0\1\2\3"))
+    at = data.index(b"IDAT") - 4
+    data[at : at + len(whole)] = chunk(b"IDAT", rows[:-4])
+    assert code_of(data) == "io.corrupt"
+
+
+def test_a_picture_of_four_channels_is_bounded_by_its_bytes():
+    header = struct.pack(">IIBBBBB", 9_000, 9_000, 8, 6, 0, 0, 0)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    assert code_of(b"\x89PNG\r\n\x1a\n" + parts) == "io.too_large"

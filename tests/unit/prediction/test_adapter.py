@@ -72,7 +72,7 @@ def test_holds_no_more_than_what_was_learnt(saved, learnt):
         n: p.shape for n, p in learnt.trained().items()
     }
     text = (folder / "README.md").read_text()
-    for part in ("`samed-s`", "- 3: left", "- 7: right", "- ann, slice 2", card.weights_sha256):
+    for part in ("`samed-s`", "- 3: left", "- 7: right", "1 exemplars", card.weights_sha256):
         assert part in text
 
 
