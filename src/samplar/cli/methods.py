@@ -9,7 +9,9 @@ import typer
 from samplar.cli.screen import Screen
 from samplar.cli.verb import verb
 
-Name = Annotated[str | None, typer.Argument(help="Show all that is known of this method.")]
+Name = Annotated[
+    str | None, typer.Argument(metavar="NAME", help="Show all that is known of this method.")
+]
 Weights = Annotated[
     str | None, typer.Option("--weights", "-W", help="Count what trains on these base weights.")
 ]
