@@ -26,7 +26,6 @@ from samplar.training.iteration import Iteration
 from samplar.training.journal import Journal
 from samplar.training.optimizer import make_optimizer, set_rate
 from samplar.training.pool import Pool
-from samplar.training.room import NO_ROOM
 from samplar.training.sampler import batch_order
 from samplar.training.schedule import learning_rate
 from samplar.training.seed import generator
@@ -89,7 +88,7 @@ def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
             try:
                 work.run()
             except ResourceError as error:
-                if error.code == NO_ROOM and step > done and not work.losses:
+                if error.code == "training.memory" and step > done and not work.losses:
                     _save(model, optimizer, run, step, journal)
                 raise
             value, seconds = round(fmean(work.losses), 6), round(time.monotonic() - start, 3)

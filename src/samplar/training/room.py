@@ -11,7 +11,6 @@ import torch
 from samplar.errors import ResourceError, is_out_of_memory
 
 GIB = 1 << 30
-NO_ROOM = "training.memory"
 
 Found = TypeVar("Found")
 
@@ -50,7 +49,7 @@ def no_room(
         f"memory ran out in a batch of {batch} at iteration {step}{used}",
         fix=(advice if smaller else "Use a smaller --size: a single image does not fit")
         + "; where there is more memory, --resume goes on from the last saved state",
-        code=NO_ROOM,
+        code="training.memory",
     )
 
 
