@@ -14,7 +14,7 @@ from whole_runs import SMALL, content
 
 from samplar.methods.adapted import AdaptedSam
 from samplar.prediction import slices, stages
-from samplar.training import loop
+from samplar.training import iteration
 
 MIB = 1 << 20
 
@@ -107,16 +107,16 @@ def test_an_image_larger_than_memory_really_fails_alone(zygote, run, tmp_path):
 def test_a_batch_without_room_names_the_one_that_fits_and_the_state_is_saved(
     data, run, tmp_path, monkeypatch
 ):
-    real, calls = loop._loss, []
+    real, calls = iteration.pass_losses, []
 
     def limited(model, prefix, samples, **rest):
         calls.append(len(prefix))
         if len(calls) > 3 and len(prefix) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return real(model, prefix, samples, **rest)
+        yield from real(model, prefix, samples, **rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_loss", limited)
+        patch.setattr(iteration, "pass_losses", limited)
         ran = samplar("fit", data, "-o", tmp_path / "run", *SMALL)
     assert ran.status == 6
     assert "memory ran out in a batch of 2 at iteration 4" in ran.err
@@ -154,13 +154,13 @@ def test_a_gpu_that_is_not_there_is_never_replaced_by_the_cpu(predict):
 
 
 def test_a_loss_that_runs_away_stops_the_run(data, tmp_path, monkeypatch):
-    real, calls = loop._loss, []
+    real, calls = iteration.pass_losses, []
 
     def running_away(*args, **rest):
         calls.append(1)
-        return real(*args, **rest) * (1 if len(calls) < 3 else 1e4)
+        yield from (loss * (1 if len(calls) < 3 else 1e4) for loss in real(*args, **rest))
 
-    monkeypatch.setattr(loop, "_loss", running_away)
+    monkeypatch.setattr(iteration, "pass_losses", running_away)
     words = (*SMALL, "--set", "training.iterations=40", "--set", "training.checkpoint_every=5")
     ran = samplar("fit", data, "-o", tmp_path / "run", *words)
     assert ran.status == 6

@@ -15,7 +15,7 @@ DIVERSE = (*SMALL, "--strategy", "diverse")
 STAGES = {
     "choosing exemplars": ("samplar.training.embed:_unit", 3, signal.SIGINT),
     "filling the pool": ("samplar.training.pool:_encode", 3, signal.SIGTERM),
-    "training": ("samplar.training.loop:_update", 3, signal.SIGINT),
+    "training": ("samplar.training.iteration:pass_losses", 3, signal.SIGINT),
     "saving a checkpoint": ("samplar.training.loop:write_checkpoint", 1, signal.SIGTERM),
     "saving the last checkpoint": ("samplar.training.loop:write_checkpoint", 2, signal.SIGINT),
     "saving the adapter": ("samplar.api.fit:save_adapter", 1, signal.SIGTERM),

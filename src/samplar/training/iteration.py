@@ -71,9 +71,9 @@ class Iteration:
         part = prefix[:count], samples.first(count)
         return pass_losses(self.model, *part, precision=self.precision, chance=chance)
 
-    def _first(self, count: int) -> None:
+    def _first(self, count: int) -> tuple[Tensor, ...]:
         """Compute the first pass over the first `count` of the batch; change no weight."""
-        self._next(self._passes(count))
+        return self._next(self._passes(count))
 
     def _next(self, passes: Iterator[Tensor]) -> tuple[Tensor, ...]:
         """Return the next pass's loss and its gradient's norm before clipping, or nothing."""

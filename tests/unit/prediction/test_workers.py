@@ -110,8 +110,8 @@ def test_several_processes_write_what_one_does(job):
     alone = outcome_of(work.cases, predict_here(stages, work.cases, on_case=lambda *_: None))
     files = sorted(path for path in work.out.rglob("*") if path.is_file())
     expected = {path: path.read_bytes() for path in files}
-    # Labels, probabilities and records of five cases, and what made them.
-    assert len(expected) == 16
+    # Labels, probabilities, trust and records of five cases, and what made them.
+    assert len(expected) == 21
     for path in files:
         path.unlink()
     outcome, told, notes = run(work)

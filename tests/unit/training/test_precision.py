@@ -61,7 +61,9 @@ def test_bf16_is_kept_only_if_it_agrees_and_is_faster(found, full, half, chosen)
 @pytest.mark.parametrize(("slow", "chosen"), [(0, "bf16"), (1, "fp32")])
 def test_sam_itself_is_asked_with_boxes_before_training(tiny_sam, samples, clock, slow, chosen):
     clock(slow)
-    tiny_sam.mask_decoder.output_upscaling[3].bias.data.add_(1)  # so that no logit is near 0
+    decoder = tiny_sam.mask_decoder  # so that no logit is near 0
+    decoder.output_upscaling[3].bias.data.add_(4)
+    decoder.output_hypernetworks_mlps[0].layers[-1].bias.data.add_(2)
     probe = probe_sam(tiny_sam, samples)
     assert (probe.full, probe.half) == ((3, 1) if slow == 0 else (1, 3))
     assert probe.agreement > precision.BOUND
