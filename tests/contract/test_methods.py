@@ -38,7 +38,7 @@ UNCHOSEN = {"sam-med2d": ("mask_decoder.output_hypernetworks_mlps.",)}
 """Networks of masks that another mask was preferred to: their gradient is zero in that step."""
 
 RATES = {"sam-med2d": 5e-3}
-"""Learning rates to overfit with, where 1e-2 sways: several steps a batch, each with its momentum."""
+"""Learning rates to overfit with where 1e-2 sways, as there are several steps a batch."""
 
 PLACES = {
     "unet.": "instead",
