@@ -10,9 +10,9 @@ demo: $(DEMO)/installed  ## fetch weights and the ICBM152 brain, label 4 slices,
 	rm -rf demo-run
 	$(DEMO)/bin/samplar demo -o demo-run
 
-# Tests on real data run where the shared data sets lie beside the checkout.
 # One thread for each of the two processes of tests and for what they start.
 test: export OMP_NUM_THREADS ?= 1
+# Tests on real data run where the shared data sets lie beside the checkout.
 test: export SAMPLAR_DATA ?= $(abspath $(wildcard ../shared/data))
 test: $(DEV)/installed lint  ## everything CI runs
 	$(DEV)/bin/python -m pytest -n 2 --cov --cov-report=term

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import signal
 import sys
 import traceback
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import torch
 
+from samplar.errors import SamplarError
 from samplar.io.case import Case
 from samplar.io.dataset import Dataset
 from samplar.prediction.adapter import load_adapter, read_card
@@ -73,7 +73,6 @@ def work(pipe: Connection, job: Job, device: torch.device, threads: int) -> None
     except (EOFError, ConnectionError):  # nobody is there any more
         return
     except Exception as error:  # whatever it is, the other end decides what it means
-        error.add_note(f"In a worker process:\n{traceback.format_exc()}")
         pipe.send(_portable(error))
 
 
@@ -93,8 +92,9 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _portable(error: Exception) -> Exception:
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301  (made a moment ago, by us)
-    except Exception:  # an error with arguments that cannot travel
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
+    """Return an error that can travel: one of ours, or one that says what another one was."""
+    if isinstance(error, SamplarError):
+        return error
+    told = RuntimeError(f"{type(error).__name__}: {error}")
+    told.add_note(f"In a worker process:\n{''.join(traceback.format_exception(error))}")
+    return told
