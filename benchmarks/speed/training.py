@@ -5,8 +5,9 @@
 REFERENCE is a checkout of SAMed's code (tests/golden/README.md says which commit); without it that
 comparison is left out, and the output says so. The other peer is `transformers.SamModel` with LoRA
 of `peft` on the same layers. All have made-up weights, one image and one process, and take turns;
-a step is forward and backward of the mean square of the logits. Memory is the peak of a process of
-its own for each, with what the imports and the weights take (`base`) told apart.
+a step is forward and backward of the mean square of the logits. Where the processor computes in
+bfloat16, ours and that of transformers do a second step under autocast. Memory is the peak of a
+process of its own for each, with what the imports and the weights take (`base`) told apart.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ TESTS = Path(__file__).parents[2] / "tests"
 Step = Callable[[], None]
 
 
-def ours(size: int, _: Path | None) -> Step:
+def ours(size: int, _: Path | None, *, half: bool = False) -> Step:
     """Return a step of our `samed-s`."""
     from samplar.methods.adapted import AdaptedSam
     from samplar.methods.registry import load_method
@@ -43,7 +44,8 @@ def ours(size: int, _: Path | None) -> Step:
     method = load_method("samed-s")
     model = AdaptedSam(sam, method, method.config(), CLASSES)
     images = pictures(size)
-    return partial(step, lambda: model(model.prefix(images), images), model.trained().values())
+    logits = lambda: model(model.prefix(images), images)  # noqa: E731
+    return partial(step, logits, model.trained().values(), half=half)
 
 
 def published(size: int, folder: Path | None) -> Step:
@@ -65,7 +67,7 @@ def published(size: int, folder: Path | None) -> Step:
     return partial(step, logits, trained(network))
 
 
-def with_peft(size: int, _: Path | None) -> Step:
+def with_peft(size: int, _: Path | None, *, half: bool = False) -> Step:
     """Return a step of transformers with LoRA of peft on qkv, and on q and v of the decoder."""
     from peft import LoraConfig, get_peft_model
     from transformers import SamConfig, SamModel
@@ -79,7 +81,7 @@ def with_peft(size: int, _: Path | None) -> Step:
     sign = torch.ones(1, 1, 1, dtype=torch.long)
     given = {"pixel_values": images, "input_points": point, "input_labels": sign}
     logits = lambda: network(**given).pred_masks  # noqa: E731
-    return partial(step, logits, trained(network))
+    return partial(step, logits, trained(network), half=half)
 
 
 CONTESTANTS: dict[str, Callable[[int, Path | None], Step]] = {
@@ -87,6 +89,9 @@ CONTESTANTS: dict[str, Callable[[int, Path | None], Step]] = {
     "published code": published,
     "transformers and peft": with_peft,
 }
+if torch.cpu._is_avx512_bf16_supported():
+    CONTESTANTS["samplar, bf16"] = partial(ours, half=True)
+    CONTESTANTS["transformers and peft, bf16"] = partial(with_peft, half=True)
 
 
 def pictures(size: int) -> Tensor:
@@ -99,11 +104,13 @@ def trained(network: nn.Module) -> list[Tensor]:
     return [p for p in network.parameters() if p.requires_grad]
 
 
-def step(logits: Callable[[], Tensor], parameters: Iterable[Tensor]) -> None:
-    """Do one forward and backward pass."""
+def step(logits: Callable[[], Tensor], parameters: Iterable[Tensor], *, half: bool = False) -> None:
+    """Do one forward and backward pass, the former under autocast to bfloat16 if `half`."""
     for parameter in parameters:
         parameter.grad = None
-    logits().square().mean().backward()
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        found = logits()
+    found.float().square().mean().backward()
 
 
 def peak() -> float:
