@@ -35,6 +35,9 @@ class TrainingConfig(Strict):
     """Largest norm of the gradient of all trained parameters together."""
     pool: int = Field(default=300, ge=1)
     """Synthetic images made before the first iteration; each passes the frozen prefix once."""
+    average: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the past in a running mean of what trains, which is then the result; 0: the weights
+    after the last iteration."""
     precision: Precision = "auto"
     """auto: bf16 where the processor has it and the exemplars show that it pays, else fp32."""
     memory: float = Field(default=1.0, gt=0)

@@ -1,9 +1,10 @@
 """Crash-safe training state: folders that are complete or not there, resumed bit for bit.
 
-A checkpoint is `step-000120/` with the trained tensors, the optimiser's tensors and `state.json`,
-which holds the digests of both files and of itself. It is written under a temporary name and
-renamed. Resuming takes the newest whose digests hold and says what it passed over. Nothing is
-pickled; random numbers need no state, every iteration draws from a stream of its own.
+A checkpoint is `step-000120/` with the trained tensors, the optimiser's tensors, the running means
+where there are any, and `state.json`, which holds the digests of these files and of itself. It is
+written under a temporary name and renamed. Resuming takes the newest whose digests hold and says
+what it passed over. Nothing is pickled; random numbers need no state, every iteration draws from a
+stream of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from samplar.io.atomic import make_folder, remove_folder, replace_folder, write_
 
 ADAPTER = "adapter.safetensors"
 OPTIMIZER = "optimizer.safetensors"
+MEANS = "means.safetensors"
 STATE = "state.json"
 KEPT = 2
 
@@ -38,12 +40,14 @@ class Checkpoint:
         adapter: trained tensors by name.
         optimizer: AdamW's tensors, `NAME.exp_avg`, `NAME.exp_avg_sq` and `NAME.step`.
         run: digest of everything that decides the run's result; a checkpoint of another is refused.
+        means: running means of trained tensors by name, if they are kept.
     """
 
     step: int
     adapter: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
     run: str
+    means: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -56,9 +60,11 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     working = folder / f"{final.name}.tmp"
     shutil.rmtree(working, ignore_errors=True)
     make_folder(working)
+    files = {ADAPTER: checkpoint.adapter, OPTIMIZER: checkpoint.optimizer, MEANS: checkpoint.means}
     digests = {
         name: _write(working / name, save(dict(tensors)))
-        for name, tensors in ((ADAPTER, checkpoint.adapter), (OPTIMIZER, checkpoint.optimizer))
+        for name, tensors in files.items()
+        if tensors or name != MEANS
     }
     state = {"step": checkpoint.step, "run": checkpoint.run, "sha256": digests}
     _write(working / STATE, json.dumps({**state, "state": _digest(state)}, indent=1).encode())
@@ -117,7 +123,8 @@ def _read(path: Path) -> Checkpoint:
     if state.pop("state") != _digest(state) or path.name != f"step-{state['step']:06d}":
         raise ValueError(f"{STATE} is not what was written")
     tensors = {name: _read_tensors(path / name, state["sha256"][name]) for name in state["sha256"]}
-    return Checkpoint(state["step"], tensors[ADAPTER], tensors[OPTIMIZER], state["run"])
+    means = tensors.get(MEANS, {})
+    return Checkpoint(state["step"], tensors[ADAPTER], tensors[OPTIMIZER], state["run"], means)
 
 
 def _read_tensors(path: Path, expected: str) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ import torch
 from samplar.config.training import TrainingConfig
 from samplar.errors import ResourceError
 from samplar.methods.adapted import AdaptedSam
+from samplar.training.average import RunningMean
 from samplar.training.checkpoint import (
     Checkpoint,
     newest_checkpoint,
@@ -56,6 +57,15 @@ class TrainingRun:
     on_note: Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class _State:
+    """What changes from step to step."""
+
+    model: AdaptedSam
+    optimizer: torch.optim.AdamW
+    mean: RunningMean
+
+
 def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
     """Train the model in place, from the newest checkpoint of the same run if there is one.
 
@@ -65,8 +75,10 @@ def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
         OutputError: see `samplar.io.atomic`.
     """
     config = run.config
-    optimizer = make_optimizer(model, config)
-    done = _resume(model, optimizer, run)
+    state = _State(
+        model, make_optimizer(model, config), RunningMean(model.trained(), config.average)
+    )
+    done = _resume(state, run)
     batches = batch_order(
         len(pool.draws),
         batch=config.batch,
@@ -74,7 +86,7 @@ def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
         seed_generator=generator(run.seed, "batches"),
     )
     begin = partial(
-        Iteration, model, optimizer, seed=run.seed, precision=run.precision, clip=config.clip
+        Iteration, model, state.optimizer, seed=run.seed, precision=run.precision, clip=config.clip
     )
     start = time.monotonic()
     with Journal(run.folder / "metrics.jsonl", keep_before=done) as journal:
@@ -82,26 +94,30 @@ def train(model: AdaptedSam, pool: Pool, run: TrainingRun) -> None:
         watch = Watch(journal.kept)
         for step in range(done, config.iterations):
             rate, exemplars = learning_rate(step, config), pool.exemplars_of(batches[step])
-            set_rate(optimizer, rate)
+            set_rate(state.optimizer, rate)
             batch = pool.batch(batches[step])
             work = begin(batch=batch, exemplars=exemplars, number=step + 1)
             try:
                 work.run()
             except ResourceError as error:
                 if error.code == "training.memory" and step > done and not work.losses:
-                    _save(model, optimizer, run, step, journal)
+                    _save(state, run, step, journal)
                 raise
+            state.mean.take(step + 1)
             value, seconds = round(fmean(work.losses), 6), round(time.monotonic() - start, 3)
             journal.write({"step": step + 1, "loss": value, "lr": rate, "seconds": seconds})
             watch.see(step + 1, value, exemplars)
-            due = (step + 1) % config.checkpoint_every == 0 or step + 1 == config.iterations
+            last = step + 1 == config.iterations
+            if last:
+                state.mean.settle()
+            due = last or (step + 1) % config.checkpoint_every == 0
             if due:
-                _save(model, optimizer, run, step + 1, journal)
+                _save(state, run, step + 1, journal)
             try:
                 run.on_step(step + 1, value)
             except KeyboardInterrupt:
                 if not due:
-                    _save(model, optimizer, run, step + 1, journal)
+                    _save(state, run, step + 1, journal)
                 raise
 
 
@@ -115,15 +131,16 @@ def take_finished(model: AdaptedSam, run: TrainingRun) -> bool:
     return True
 
 
-def _resume(model: AdaptedSam, optimizer: torch.optim.AdamW, run: TrainingRun) -> int:
+def _resume(state: _State, run: TrainingRun) -> int:
     sweep(run.folder / "checkpoints")
     checkpoint, skipped = newest_checkpoint(run.folder / "checkpoints", run=run.digest)
     for line in skipped:
         run.on_note(line)
     if checkpoint is None:
         return 0
-    model.load_adapter_state(checkpoint.adapter, path=str(run.folder / "checkpoints"))
-    restore_optimizer(optimizer, model.trained(), checkpoint.optimizer)
+    state.model.load_adapter_state(checkpoint.adapter, path=str(run.folder / "checkpoints"))
+    restore_optimizer(state.optimizer, state.model.trained(), checkpoint.optimizer)
+    state.mean.restore(checkpoint.means)
     run.on_note(f"resumed after iteration {checkpoint.step}")
     return checkpoint.step
 
@@ -134,11 +151,12 @@ def _say_lost_rows(journal: Journal, run: TrainingRun, done: int) -> None:
         run.on_note(f"{journal.path.name} was damaged: the rows of {lost} iterations are lost")
 
 
-def _save(
-    model: AdaptedSam, optimizer: torch.optim.AdamW, run: TrainingRun, step: int, journal: Journal
-) -> None:
+def _save(state: _State, run: TrainingRun, step: int, journal: Journal) -> None:
     """Save the state after `step` iterations; their rows are on the disk before it is."""
     journal.sync()
-    names = model.trained()
-    state = Checkpoint(step, model.adapter_state(), optimizer_tensors(optimizer, names), run.digest)
-    write_checkpoint(run.folder / "checkpoints", state)
+    adapter, moments = (
+        state.model.adapter_state(),
+        optimizer_tensors(state.optimizer, state.model.trained()),
+    )
+    checkpoint = Checkpoint(step, adapter, moments, run.digest, state.mean.means)
+    write_checkpoint(run.folder / "checkpoints", checkpoint)
