@@ -21,28 +21,38 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import timing
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from samplar.sam.model import Sam
 
 CLASSES, RANK = 8, 4
 TESTS = Path(__file__).parents[2] / "tests"
 Step = Callable[[], None]
 
 
-def ours(size: int, _: Path | None, *, half: bool = False) -> Step:
-    """Return a step of our `samed-s`."""
-    from samplar.methods.adapted import AdaptedSam
-    from samplar.methods.registry import load_method
+def vit_b() -> Sam:
+    """Return SAM ViT-B with made-up weights that keep activations and gradients in range."""
     from samplar.sam.cards import WEIGHTS
     from samplar.sam.model import empty_sam
     from samplar.sam.seeded import seeded_state
 
     sam = empty_sam(WEIGHTS["sam-vit-b"].shape)
     sam.load_state_dict(seeded_state(sam.state_dict(), seed=1), assign=True)
+    return sam
+
+
+def ours(size: int, _: Path | None, *, half: bool = False) -> Step:
+    """Return a step of our `samed-s`."""
+    from samplar.methods.adapted import AdaptedSam
+    from samplar.methods.registry import load_method
+
     method = load_method("samed-s")
-    model = AdaptedSam(sam, method, method.config(), CLASSES)
+    model = AdaptedSam(vit_b(), method, method.config(), CLASSES)
     images = pictures(size)
     logits = lambda: model(model.prefix(images), images)  # noqa: E731
     return partial(step, logits, model.trained().values(), half=half)
@@ -70,13 +80,13 @@ def published(size: int, folder: Path | None) -> Step:
 def with_peft(size: int, _: Path | None, *, half: bool = False) -> Step:
     """Return a step of transformers with LoRA of peft on qkv, and on q and v of the decoder."""
     from peft import LoraConfig, get_peft_model
-    from transformers import SamConfig, SamModel
 
-    frame = {"image_size": size}
-    config = SamConfig(vision_config=frame, prompt_encoder_config=frame, attn_implementation="sdpa")
+    sys.path.insert(0, str(TESTS / "support"))
+    from reference_sam import reference_of
+
     places = r".*(vision_encoder.*qkv|mask_decoder.*(q_proj|v_proj))"
     low_rank = LoraConfig(r=RANK, lora_alpha=RANK, target_modules=places)
-    network = get_peft_model(SamModel(config), low_rank).train()
+    network = get_peft_model(reference_of(vit_b(), size, attention="sdpa"), low_rank).train()
     images, point = pictures(size), torch.zeros(1, 1, 1, 2)
     sign = torch.ones(1, 1, 1, dtype=torch.long)
     given = {"pixel_values": images, "input_points": point, "input_labels": sign}
