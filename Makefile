@@ -16,7 +16,7 @@ test: export OMP_NUM_THREADS ?= 1
 # Tests on real data run where the shared data sets lie beside the checkout.
 test: export SAMPLAR_DATA ?= $(abspath $(wildcard ../shared/data))
 test: $(DEV)/installed lint  ## everything CI runs
-	$(DEV)/bin/python -m pytest -n 2 --cov --cov-report=term
+	$(DEV)/bin/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 lint: $(DEV)/installed
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/ruff check .

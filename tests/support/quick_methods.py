@@ -6,7 +6,7 @@ from typing import Any
 
 QUICK: dict[str, dict[str, Any]] = {
     "persam-f": {"steps": 20},
-    "sam-med2d": {"masks": 4, "rounds": 2},
+    "sam-med2d": {"masks": 4, "rounds": 1},
     "unet": {"width": 4, "levels": 3},
 }
 """A small network, or fewer repetitions of what a method does many times over."""
