@@ -18,6 +18,7 @@ from samplar.sam.seeded import digest_of
 CARDS = cards()
 WITH_PARTS = {
     "autosam-decoder",
+    "autosam-prompt",
     "med-sa",
     "sam-med2d",
 }
