@@ -21,6 +21,7 @@ WITH_PARTS = {
     "autosam-prompt",
     "med-sa",
     "sam-med2d",
+    "sam-unet",
 }
 ADDS_PARTS = [
     name for name, card in CARDS.items() if name in WITH_PARTS or card.plugs_in == "instead of SAM"

@@ -8,6 +8,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "autosam-prompt": {"network": "small"},
     "persam-f": {"steps": 20},
     "sam-med2d": {"masks": 4, "rounds": 2},
+    "sam-unet": {"branch": "small", "masks": 2},
     "unet": {"width": 4, "levels": 3},
 }
 """A small network, or fewer repetitions of what a method does many times over."""

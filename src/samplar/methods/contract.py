@@ -60,6 +60,8 @@ class Card:
         trains: False for methods that only remember exemplars.
         trivial: a baseline that no method may lose to.
         differs: what is not as in the paper, and why: pairs of a sentence and its reason.
+        encoder: the only kind of image encoder it can be put on, `vit` or `tiny-vit`;
+            empty for any.
     """
 
     name: str
@@ -71,11 +73,16 @@ class Card:
     trains: bool = True
     trivial: bool = False
     differs: tuple[tuple[str, str], ...] = ()
+    encoder: str = ""
 
     @property
     def oracle(self) -> bool:
         """Whether the method reads the truth of the very image it segments."""
         return is_oracle(self.prompts)
+
+    def fits(self, architecture: str) -> bool:
+        """Say whether it can be put on an image encoder of this kind."""
+        return self.encoder in ("", architecture)
 
 
 @dataclass(frozen=True)
