@@ -249,7 +249,7 @@ def test_all_wrong_methods_are_named_at_once_and_nothing_is_written(bench):
 
 def test_a_method_that_its_weights_do_not_fit_is_named_before_the_first_cell(bench):
     bench.write(methods=[{"method": "decoder-only"}, {"method": "sam-unet"}])
-    with pytest.raises(UsageError, match="sam-unet needs .*, and tiny is a TinyViT") as caught:
+    with pytest.raises(UsageError, match=r"sam-unet needs .*, and tiny is a TinyViT") as caught:
         bench.prepare()
     assert caught.value.code == "methods.plain_vit"
     assert not bench.results.cells.exists()
