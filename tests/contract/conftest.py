@@ -9,13 +9,30 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from quick_methods import QUICK
 
+from samplar.methods.registry import cards
 from samplar.sam.weights import WEIGHTS, load_sam
 
 if TYPE_CHECKING:
     from samplar.methods.adapted import AdaptedSam
     from samplar.sam.model import Sam
 
+CARDS = cards()
 IN_MEMORY = [name for name, card in WEIGHTS.items() if card.bundle is None]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out methods on encoders they refuse; that they do refuse them is a test of its own."""
+    unfit = [item for item in items if _is_unfit(item)]
+    config.hook.pytest_deselected(items=unfit)
+    items[:] = [item for item in items if item not in unfit]
+
+
+def _is_unfit(item: pytest.Item) -> bool:
+    given = getattr(getattr(item, "callspec", None), "params", {})
+    card = CARDS.get(given.get("name", ""))
+    return (
+        card is not None and "base" in given and not card.fits(WEIGHTS[given["base"]].architecture)
+    )
 
 
 @pytest.fixture(params=IN_MEMORY)

@@ -34,11 +34,21 @@ IDLE = (
 )
 """What SAMed declares trainable, and saves, though no loss reaches it while SAM is not prompted."""
 
+UNREAD = {
+    "autosam-decoder": ("mask_decoder.output_hypernetworks_mlps.1.",),
+    "autosam-prompt": ("prompt_encoder.image_prompt.backbone.unread.",),
+}
+"""What a published count has in it as trained though nothing reads what it computes."""
+
 UNCHOSEN = {"sam-med2d": ("mask_decoder.output_hypernetworks_mlps.",)}
 """Networks of masks that another mask was preferred to: their gradient is zero in that step."""
 
-RATES = {"sam-med2d": 5e-3}
-"""Learning rates to overfit with where 1e-2 sways, as there are several steps a batch."""
+RATES = {"autosam-decoder": 5e-3, "autosam-prompt": 1e-3, "sam-med2d": 5e-3, "sam-unet": 3e-3}
+"""Learning rates to overfit with where 1e-2 sways."""
+
+GOALS = {"autosam-prompt": 0.4}
+"""Dice to reach where SAM's decoder has the last word as it is: with made-up weights even the best
+of all prompts, sought by gradient, comes to no more than 0.4 to 0.5 in as many steps."""
 
 PLACES = {
     "unet.": "instead",
@@ -54,11 +64,21 @@ def run(model, samples):
     return model(model.prefix(samples.images), samples.images, samples.labels)
 
 
+def seen_by(sam, model, images):
+    if model.method.see is not None:
+        return model.method.see(sam, model.config, images)
+    return sam.encode(images) if model.method.embeds else images
+
+
 def gradients(model, samples):
     logits = run(model, samples)
     if logits.requires_grad:  # an oracle that is shown nothing asks nothing
         pass_loss(Pass(logits, samples.labels), model.loss).backward()
     return {name: p.grad for name, p in model.sam.named_parameters() if p.grad is not None}
+
+
+def idle(name):
+    return IDLE + UNREAD.get(name, ())
 
 
 def has_lora(model):
@@ -83,7 +103,7 @@ def test_attaching_leaves_the_embedding_of_sam_unchanged(name, adapted, phantoms
     )  # a method may choose the rule, as SAMed does
     with torch.no_grad():
         found = model.embed(model.prefix(images))
-        expected = tiny_sam.encode(images) if model.method.embeds else images
+        expected = seen_by(tiny_sam, model, images)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
@@ -123,7 +143,7 @@ def test_everything_that_trains_moves_and_only_where_the_card_says(name, adapted
     before = {key: p.detach().clone() for key, p in model.trained().items()}
     taught(model, phantoms())
     still = [key for key, p in model.trained().items() if torch.equal(p, before[key])]
-    assert [key for key in still if not key.startswith(IDLE)] == []
+    assert [key for key in still if not key.startswith(idle(name))] == []
     declared = CARDS[name].plugs_in.replace(",", " ").split()
     places = {next(PLACES[p] for p in PLACES if key.startswith(p)) for key in before}
     assert places <= set(declared)
@@ -136,7 +156,7 @@ def test_every_trained_tensor_gets_a_gradient_and_no_other_does(name, adapted, p
     model.zero_grad(set_to_none=True)
     found = gradients(model, samples)
     assert set(found) <= set(model.trained())
-    assert {key for key in model.trained() if not key.startswith(IDLE)} <= set(found)
+    assert {key for key in model.trained() if not key.startswith(idle(name))} <= set(found)
     # A softmax does not see what is added to every key alike.
     blind = {key for key in found if key.endswith("k_proj.bias")}
     blind |= {key for key in found if key.startswith(UNCHOSEN.get(name, ("nothing",)))}
@@ -269,12 +289,12 @@ def worst_dice(model, samples):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_overfits_one_phantom(name, adapted, phantoms, taught):
-    samples, model = phantoms(1), adapted(name)
+    samples, model, goal = phantoms(1), adapted(name), GOALS.get(name, 0.95)
 
     def look(step, loss):
-        if step % 10 == 0 and worst_dice(model, samples) >= 0.95:
+        if step % 10 == 0 and worst_dice(model, samples) >= goal:
             raise LearntError
 
-    assert worst_dice(model, samples) < 0.6
+    assert worst_dice(model, samples) < min(0.6, goal - 0.1)
     with pytest.raises(LearntError):
         taught(model, samples, iterations=180, batch=1, lr=RATES.get(name, 1e-2), on_step=look)

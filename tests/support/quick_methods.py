@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 QUICK: dict[str, dict[str, Any]] = {
+    "autosam-prompt": {"network": "small"},
     "persam-f": {"steps": 20},
     "sam-med2d": {"masks": 4, "rounds": 1},
+    "sam-unet": {"branch": "small", "masks": 2},
     "unet": {"width": 4, "levels": 3},
 }
 """A small network, or fewer repetitions of what a method does many times over."""

@@ -30,7 +30,7 @@ def describe_method(
 
 
 def _trained(row: dict[str, Any], weights: str | None, classes: int) -> list[str]:
-    if weights is None:
+    if weights is None or row["trainable_parameters"] is None:
         return []
     kinds = "1 class" if classes == 1 else f"{classes} classes"
     return [f"| trains on {weights}, {kinds} | {row['trainable_parameters']:,} numbers |"]

@@ -17,7 +17,7 @@ def list_methods(
     Args:
         weights: base weights on which to count what each method trains, known ones also without
             their file; None leaves the count out and needs no torch. A method whose extra is not
-            installed has no count.
+            installed, or that cannot be put on such weights, has no count.
         classes: number of foreground classes to count for.
         only: the one method that is asked about.
 
@@ -54,7 +54,7 @@ def _trainable(names: Iterable[str], weights: str, classes: int) -> dict[str, in
         try:
             method.attach(sam, method.config(), classes)
         except UsageError as error:
-            if error.code != "methods.extra":
+            if error.code not in ("methods.extra", "methods.plain_vit"):
                 raise
             continue
         counts[name] = sum(p.numel() for p in sam.parameters() if p.requires_grad)

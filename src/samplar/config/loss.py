@@ -47,5 +47,20 @@ class MaskLossConfig(Strict):
     that of all masks of the batch together."""
 
 
-AnyLoss = LossConfig | MaskLossConfig
+class ForegroundLossConfig(Strict):
+    """Weights and form of cross-entropy plus Dice over the foreground classes alone.
+
+    The defaults are those of AutoSAM's class decoder (Hu et al. 2023).
+    """
+
+    ce: float = Field(default=1.0, ge=0)
+    dice: float = Field(default=1.0, ge=0)
+    smooth: float = Field(default=1.0, gt=0)
+    squared: bool = True
+    """Whether the probabilities and truths in the denominator of Dice are squared."""
+    over: Literal["batch", "image"] = "batch"
+    """What a Dice is of: a class in the whole batch, or a class in each image."""
+
+
+AnyLoss = LossConfig | MaskLossConfig | ForegroundLossConfig
 """The ways to compare a prediction with its labels."""

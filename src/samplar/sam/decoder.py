@@ -215,11 +215,22 @@ class MaskDecoder(nn.Module):
         tokens = torch.cat([tokens, sparse.expand(count, -1, -1)], dim=1)
         kind = embedding.dtype  # one wide addend would double every pass over the image's tokens
         source = (embedding + dense.to(kind)).expand(count, -1, -1, -1)
-        flat, place = (x.flatten(2).transpose(1, 2) for x in (source, image_pe.to(kind)))
-        tokens, image = self.transformer(flat, place, tokens, guidance)
+        tokens, image = self.attend(source, image_pe, tokens, guidance)
         masks = self._masks(tokens, self.output_upscaling.cells(image))
         grid = (embedding.shape[-2], embedding.shape[-1])
         return placed(masks, grid), self.iou_prediction_head(tokens[:, 0])
+
+    def attend(
+        self,
+        source: Float[Tensor, "o d h w"],
+        image_pe: Float[Tensor, "1 d h w"],
+        tokens: Float[Tensor, "o n d"],
+        guidance: Guidance | None = None,
+    ) -> tuple[Float[Tensor, "o n d"], Float[Tensor, "o m d"]]:
+        """Let any tokens and the cells of images look at each other; return both."""
+        place = image_pe.to(source.dtype)
+        flat, place = (x.flatten(2).transpose(1, 2) for x in (source, place))
+        return self.transformer(flat, place, tokens, guidance)
 
     def _masks(
         self, tokens: Float[Tensor, "o n d"], cells: Float[Tensor, "o m p c"]

@@ -54,4 +54,4 @@ def placed(
     height, width = grid
     apart = values.unflatten(1, grid).unflatten(3, (2, 2, 2, 2))  # b, h, w, r, c, r', c', t
     in_order = apart.permute(0, 7, 1, 3, 5, 2, 4, 6)
-    return in_order.reshape(len(values), -1, FINER * height, FINER * width)
+    return in_order.reshape(len(values), values.shape[-1], FINER * height, FINER * width)

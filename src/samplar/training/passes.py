@@ -8,11 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from samplar.config.loss import AnyLoss, LossConfig
+from samplar.config.loss import AnyLoss, ForegroundLossConfig, LossConfig
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.contract import Pass
 from samplar.sam.precision import autocast
 from samplar.synthesis.samples import Samples
+from samplar.training.foreground_loss import foreground_loss
 from samplar.training.losses import IGNORE, segmentation_loss
 from samplar.training.mask_loss import mask_loss
 
@@ -51,6 +52,8 @@ def pass_loss(part: Pass, config: AnyLoss) -> Float[Tensor, ""]:
     labels = _on_grid(part.labels, part.logits)
     if isinstance(config, LossConfig):
         return segmentation_loss(part.logits, labels, config)
+    if isinstance(config, ForegroundLossConfig):
+        return foreground_loss(part.logits, labels, config)
     return mask_loss(part.logits, labels, config, quality=part.quality)
 
 

@@ -16,6 +16,7 @@ from samplar.config.bench import FULL, BenchConfig, K
 from samplar.config.fit import FitConfig
 from samplar.evaluation.cell import Cell, Key, decisive, settings_digest
 from samplar.io.atomic import write_bytes
+from samplar.methods.fitting import check_encoder
 from samplar.sam.cards import WeightsCard
 from samplar.sam.weights import find_card
 
@@ -55,10 +56,16 @@ class Planned:
 
 
 def plan(bench: BenchConfig, places: list[Place], rows: list[Row]) -> list[Planned]:
-    """Return every cell, the cheapest columns first: all methods at one k before the next k."""
+    """Return every cell, the cheapest columns first: all methods at one k before the next k.
+
+    Raises:
+        UsageError: `methods.plain_vit`, for a method that its weights are not fit for.
+    """
     columns = [(place, k) for place in places for k in bench.counts(place.config)]
     names = {bench.weights, *(row.config.weights for row in rows if row.config.weights)}
     weights = {name: find_card(name) for name in names}
+    for row in rows:
+        check_encoder(row.method.card, weights[row.config.weights or bench.weights])
     return [
         _planned(bench, place, row, (k, draw, seed), weights)
         for place, k in columns

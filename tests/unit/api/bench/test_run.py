@@ -30,6 +30,7 @@ card = Card(
 def attach(sam, config, classes):
     raise UsageError("nothing to attach to", fix="Install it", code="methods.extra")
 '''
+VIT = "tiny-vit-sam"
 QUIET = Told(stage=lambda name, count: None, step=lambda done, loss=None: None, note=lambda _: None)
 
 
@@ -244,6 +245,16 @@ def test_all_wrong_methods_are_named_at_once_and_nothing_is_written(bench):
     assert "samedd" in caught.value.problem
     assert "lrr" in caught.value.problem
     assert not bench.results.path.exists()
+
+
+def test_a_method_that_its_weights_do_not_fit_is_named_before_the_first_cell(bench):
+    bench.write(methods=[{"method": "decoder-only"}, {"method": "sam-unet"}])
+    with pytest.raises(UsageError, match=r"sam-unet needs .*, and tiny is a TinyViT") as caught:
+        bench.prepare()
+    assert caught.value.code == "methods.plain_vit"
+    assert not bench.results.cells.exists()
+    bench.write(methods=[{"method": "decoder-only"}, {"method": "sam-unet", "weights": VIT}])
+    assert {cell.method for cell in bench.prepare().cells} >= {"decoder-only", "sam-unet"}
 
 
 @pytest.mark.parametrize(
