@@ -16,10 +16,14 @@ from samplar.sam.model import Sam
 from samplar.sam.seeded import digest_of
 
 CARDS = cards()
+WITH_PARTS = {
+    "med-sa",
+    "sam-med2d",
+    "samaug",
+    "wsi-sam",
+}
 ADDS_PARTS = [
-    name
-    for name, card in CARDS.items()
-    if name in ("med-sa", "sam-med2d") or card.plugs_in == "instead of SAM"
+    name for name, card in CARDS.items() if name in WITH_PARTS or card.plugs_in == "instead of SAM"
 ]
 """They add modules that no plain SAM has, and cannot be merged into one."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -26,6 +27,9 @@ MARK = "_samplar_method"
 
 Keeper = Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]
 """Returns what a function makes of images, computed now or kept from before."""
+
+Step = Callable[[Tensor], Tensor]
+"""From images, or what the step before made of them, towards the embedding."""
 
 
 class AdaptedSam(nn.Module):
@@ -54,8 +58,8 @@ class AdaptedSam(nn.Module):
         self.recompute = False
         self.rates: dict[str, float] = {}
         self._original = self._attach()
-        self._steps = sam.steps() if method.embeds else []
-        self.prefix_steps = first_trained_step(sam) if method.embeds else 0
+        self._steps = self._encoder_steps()
+        self.prefix_steps = self._frozen_steps()
 
     def _attach(self) -> Original:
         sam, name = self.sam, self.method.card.name
@@ -75,6 +79,21 @@ class AdaptedSam(nn.Module):
             vars(sam)[MARK] = name
             trouble.pop_all()
         return original
+
+    def _encoder_steps(self) -> list[tuple[str, Step]]:
+        """Return the steps from images to what the method is given of them, with their names."""
+        if not self.method.embeds:
+            return []
+        if self.method.see is None:
+            return list(self.sam.steps())
+        return [("see", partial(self.method.see, self.sam, self.config))]
+
+    def _frozen_steps(self) -> int:
+        """Return how many of the steps depend on the image alone."""
+        first = first_trained_step(self.sam)
+        if first == len(self.sam.steps()):
+            return len(self._steps)
+        return first if self.method.see is None else 0
 
     @property
     def loss(self) -> AnyLoss:

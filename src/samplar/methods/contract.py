@@ -1,4 +1,4 @@
-"""What a method is: one file with a card, a `Config` and at most eight functions.
+"""What a method is: one file with a card, a `Config` and at most nine functions.
 
     card = Card(...)                              read without running the file: literals
     class Config(Strict)                               its settings
@@ -13,6 +13,8 @@
                                                        relative to the run's; default: all 1
     def around(config)                                 neighbouring slices on each side that its
                                                        encoder sees a slice with; default: 0
+    def see(sam, config, images)                       (b, e, i, j), what it is given of images in
+                                                       place of SAM's embedding
     LR = 5e-3                                          its learning rate; default: 1e-3
     FIT = {"training": {"iterations": 600}}            settings of a fit that it needs otherwise
                                                        than the preset has them; default: none
@@ -82,8 +84,8 @@ class Batch:
 
     Args:
         images: (b, 3, s, s) in the model's frame.
-        embedding: (b, d, i, j), SAM's image embedding, adapted if the encoder is; the images
-            themselves for a method that needs none.
+        embedding: (b, d, i, j), SAM's image embedding, adapted if the encoder is; what the method's
+            `see` returned, if it has one; the images themselves for a method that needs none.
         labels: (b, s, s) class indices; only while training, for remembering, and for oracles.
         classes: number of foreground classes.
         chance: of the random draws of one training step, its own in every step; None at all other
@@ -139,6 +141,7 @@ class Method:
     embeds: bool = True
     passes: Callable[[Sam, Any, Batch, Memory], Iterator[Pass]] | None = None
     around: Callable[[Any], int] | None = None
+    see: Callable[[Sam, Any, Tensor], Tensor] | None = None
 
     def prompted(self, config: Strict) -> str:
         """Say what the method needs at test time with these settings, as its card does."""
