@@ -41,7 +41,7 @@ class MaskLossConfig(Strict):
     dice: float = Field(default=1.0, ge=0)
     """Weight of Dice over the foreground, denominator not squared."""
     dice_of: Literal["batch", "mask"] = "batch"
-    """What a Dice is of: all masks of the batch together, or each mask, of which the mean counts."""
+    """What a Dice is of: all masks of the batch together, or each mask, and the mean counts."""
     smooth: float = Field(default=1.0, gt=0)
     quality: float = Field(default=1.0, ge=0)
     """Weight of the squared error of the predicted IoU."""

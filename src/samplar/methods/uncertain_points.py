@@ -18,9 +18,7 @@ OVERSAMPLE = 3
 UNCERTAIN = 0.75
 
 
-def at_points(
-    part: Pass, *, count: int, chance: Generator
-) -> Pass:
+def at_points(part: Pass, *, count: int, chance: Generator) -> Pass:
     """Return a pass of (n, k, count, 1) logits and (n, count, 1) labels at points of each row.
 
     Args:

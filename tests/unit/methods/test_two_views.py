@@ -51,7 +51,9 @@ def test_the_wider_view_of_a_frame_is_the_frame_at_half_the_size_amid_padding():
     border[2:6, 2:6] = False
     assert np.allclose(low[:, :, border], GREY[:, :, 0].numpy())
     smooth = torch.full((1, 3, 8, 8), 0.7)
-    assert torch.allclose(low_view(smooth, "around", beyond=GREY)[..., 2:6, 2:6], smooth[..., :4, :4])
+    assert torch.allclose(
+        low_view(smooth, "around", beyond=GREY)[..., 2:6, 2:6], smooth[..., :4, :4]
+    )
     assert low_view(frame, "inside", beyond=GREY).shape == (2, 3, 4, 4)
 
 
