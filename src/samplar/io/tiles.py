@@ -140,4 +140,6 @@ def write_joined(
     try:
         write_with(path, write, verify)
     except OutputError as error:
-        raise refused[0] if refused else error
+        if refused:
+            raise refused[0] from error
+        raise
