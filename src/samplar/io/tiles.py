@@ -23,6 +23,10 @@ _GRAIN = 16
 """A TIFF's tiles have sides of multiples of this."""
 
 
+Read = Callable[[tuple[int, int]], np.ndarray | None]
+"""Returns the labels (side, side) of the tile at a corner, or None where there is no tile."""
+
+
 @dataclass(frozen=True)
 class Tiling:
     """How an image is cut.
@@ -79,9 +83,7 @@ def tile_name(slide: str, corner: tuple[int, int]) -> str:
     return f"{slide}_x{corner[0]}_y{corner[1]}"
 
 
-def write_joined(
-    path: Path, tiling: Tiling, read: Callable[[tuple[int, int]], np.ndarray | None]
-) -> None:
+def write_joined(path: Path, tiling: Tiling, read: Read) -> None:
     """Write a tiled TIFF of labels, 8 bits and deflate, from the middles of tiles.
 
     Args:
@@ -95,51 +97,54 @@ def write_joined(
         InputError: what `read` raises.
         OutputError: see `samplar.io.atomic.write_with`.
     """
-    sums: list[int] = []
-    refused: list[InputError] = []  # which the writer would take for its own failure
+    joining = _Joining(tiling, read)
+    try:
+        write_with(path, joining.write, joining.verify)
+    except OutputError as error:
+        if joining.refused is not None:
+            raise joining.refused from error
+        raise
 
-    def tile(corner: tuple[int, int]) -> np.ndarray | None:
-        try:
-            return read(corner)
-        except InputError as error:
-            refused.append(error)
-            raise
 
-    def middles() -> Iterator[np.ndarray]:
-        for corner in tiling.corners():
-            middle = tiling.kept(tile(corner), corner)
-            sums.append(zlib.crc32(middle.tobytes()))
-            yield middle
+class _Joining:
+    """A file of labels while it is written: the sum of each middle, and what was refused."""
 
-    def write(target: Path) -> None:
+    def __init__(self, tiling: Tiling, read: Read) -> None:
+        self.tiling, self.read = tiling, read
+        self.sums: list[int] = []
+        self.refused: InputError | None = None  # which the writer would take for its own failure
+
+    def write(self, target: Path) -> None:
+        """Write the file, tile by tile."""
+        height, width, side = self.tiling.height, self.tiling.width, self.tiling.middle
         tifffile.imwrite(
             target,
-            middles(),
-            shape=(tiling.height, tiling.width),
+            self._middles(),
+            shape=(height, width),
             dtype=np.uint8,
-            tile=(tiling.middle, tiling.middle),
+            tile=(side, side),
             compression="zlib",
             photometric="minisblack",
-            bigtiff=tiling.height * tiling.width > 1 << 31,
+            bigtiff=height * width > 1 << 31,
         )
 
-    def verify(written: Path) -> None:
+    def verify(self, written: Path) -> None:
+        """Read every tile back and compare its sum."""
+        side, margin = self.tiling.middle, self.tiling.margin
         with Pyramid(written) as opened:
-            for expected, (x, y) in zip(sums, tiling.corners(), strict=True):
-                found = opened.read(
-                    0,
-                    x=x + tiling.margin,
-                    y=y + tiling.margin,
-                    width=tiling.middle,
-                    height=tiling.middle,
-                    beyond=0,
-                )
+            for expected, corner in zip(self.sums, self.tiling.corners(), strict=True):
+                x, y = (place + margin for place in corner)
+                found = opened.read(0, x=x, y=y, width=side, height=side, beyond=0)
                 if zlib.crc32(found.tobytes()) != expected:
                     raise ValueError(f"the labels at {x}, {y} differ")
 
-    try:
-        write_with(path, write, verify)
-    except OutputError as error:
-        if refused:
-            raise refused[0] from error
-        raise
+    def _middles(self) -> Iterator[np.ndarray]:
+        for corner in self.tiling.corners():
+            try:
+                tile = self.read(corner)
+            except InputError as error:
+                self.refused = error
+                raise
+            middle = self.tiling.kept(tile, corner)
+            self.sums.append(zlib.crc32(middle.tobytes()))
+            yield middle

@@ -118,7 +118,8 @@ class _View:
         if own == "shared":
             return logits + compared(made.own, made.upscaled)
         with torch.no_grad():
-            return logits + self.sam.decode(self.embedding, self.prompts)[0][:, :1]
+            mask = self.sam.decode(self.embedding, self.prompts)[0][:, :1]
+        return logits + mask
 
 
 def _view(sam: Sam, name: str, seen: Float[Tensor, "n e i j"], prompts: Prompts) -> _View:

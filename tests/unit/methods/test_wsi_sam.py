@@ -15,6 +15,7 @@ from samplar.sam.early import early_step, early_width, encode_with_early
 from samplar.sam.model import NO_PROMPT
 from samplar.sam.prompt import Prompts
 from samplar.sam.weights import countable_sam, load_sam
+from samplar.training.passes import pass_loss
 
 BASES = ["tiny", "tiny-vit-sam"]
 
@@ -169,6 +170,23 @@ def test_frames_of_any_side_and_boxes_come_back_on_their_own_pixels(base, views,
     part = next(made.passes(prefix, samples.images, samples.labels, chance=generator()))
     assert part.logits.shape[2:] == (40, 1)
     assert set(part.labels.unique().tolist()) <= {0, 1, 255}
+
+
+@pytest.mark.parametrize("config", [{}, {"legacy": True}, {"points": 30}, {"views": "inside"}])
+def test_with_boxes_everything_learns_and_a_step_lowers_the_loss(config, phantoms):
+    samples, made = phantoms(), model(prompt="box", start="random", **config)
+    given = (made.prefix(samples.images), samples.images, samples.labels)
+    losses = []
+    for _ in range(4):
+        (part,) = made.passes(*given, chance=generator())
+        losses.append(pass_loss(part, made.loss))
+        made.zero_grad()
+        losses[-1].backward()
+        assert all(p.grad is not None and p.grad.any() for p in made.trained().values())
+        with torch.no_grad():
+            for parameter in made.trained().values():
+                parameter.sub_(0.03 * parameter.grad)
+    assert losses[-1] < losses[0]
 
 
 def generator():
