@@ -52,6 +52,7 @@ of all prompts, sought by gradient, comes to no more than 0.4 to 0.5 in as many 
 
 PLACES = {
     "unet.": "instead",
+    "task_network.": "instead",
     "image_encoder.": "encoder",
     "mask_decoder.": "decoder",
     "prompt_encoder.no_mask_embed.": "decoder",
@@ -71,9 +72,14 @@ def seen_by(sam, model, images):
 
 
 def gradients(model, samples):
-    logits = run(model, samples)
-    if logits.requires_grad:  # an oracle that is shown nothing asks nothing
-        pass_loss(Pass(logits, samples.labels), model.loss).backward()
+    if model.method.passes is None or model.oracle:
+        parts = [Pass(run(model, samples), samples.labels)]
+    else:
+        prefix, chance = model.prefix(samples.images), torch.Generator().manual_seed(0)
+        parts = model.passes(prefix, samples.images, samples.labels, chance=chance)
+    for part in parts:
+        if part.logits.requires_grad:  # an oracle that is shown nothing asks nothing
+            pass_loss(part, model.loss).backward()
     return {name: p.grad for name, p in model.sam.named_parameters() if p.grad is not None}
 
 

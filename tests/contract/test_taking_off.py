@@ -22,6 +22,8 @@ WITH_PARTS = {
     "med-sa",
     "sam-med2d",
     "sam-unet",
+    "samaug",
+    "wsi-sam",
 }
 ADDS_PARTS = [
     name for name, card in CARDS.items() if name in WITH_PARTS or card.plugs_in == "instead of SAM"

@@ -88,7 +88,7 @@ def test_the_adapters_train_at_a_constant_rate_from_a_random_start(name, size, b
     [
         ("samed", ("samed", "sam-vit-b"), (160, 200), 0.9),
         ("samed-s", ("samed-s", "sam-vit-b"), (160, 200), 0.9),
-        ("samed-h", ("samed", "sam-vit-h"), (300, 400), 7),
+        ("samed-h", ("samed-h", "sam-vit-h"), (300, 400), 7),
     ],
 )
 def test_samed_trains_as_its_code_says(name, what, epochs, power):

@@ -9,6 +9,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "persam-f": {"steps": 20},
     "sam-med2d": {"masks": 4, "rounds": 1},
     "sam-unet": {"branch": "small", "masks": 2},
+    "samaug": {"width": 4, "levels": 3, "grid": 2, "sure": -1.0, "stable": 0.0},
     "unet": {"width": 4, "levels": 3},
 }
 """A small network, or fewer repetitions of what a method does many times over."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from samplar.config.base import Strict
 
@@ -35,16 +35,26 @@ class MaskLossConfig(Strict):
     focal: float = Field(default=20.0, ge=0)
     alpha: float = Field(default=0.25, ge=0, le=1)
     """Weight of foreground in the focal loss; background has the rest to 1."""
-    gamma: float = Field(default=2.0, ge=1)
-    """How much less a pixel counts that is right already."""
+    gamma: float = Field(default=2.0, ge=0)
+    """How much less a pixel counts that is right already; with 0, and 0.5 for `alpha`, the focal
+    loss is half the cross-entropy."""
     dice: float = Field(default=1.0, ge=0)
-    """Weight of Dice over the foreground of the whole batch, denominator not squared."""
+    """Weight of Dice over the foreground, denominator not squared."""
+    dice_of: Literal["batch", "mask"] = "batch"
+    """What a Dice is of: all masks of the batch together, or each mask, and the mean counts."""
     smooth: float = Field(default=1.0, gt=0)
     quality: float = Field(default=1.0, ge=0)
     """Weight of the squared error of the predicted IoU."""
     quality_of: Literal["mask", "batch"] = "mask"
     """What the predicted IoU is compared with: that of its own mask, or, as in SAM-Med2D's code,
     that of all masks of the batch together."""
+
+    @field_validator("gamma")
+    @classmethod
+    def _has_a_slope(cls, gamma: float) -> float:
+        if 0 < gamma < 1:  # a pixel that is right would have an infinite slope
+            raise ValueError("is 0, or 1 and more")
+        return gamma
 
 
 class ForegroundLossConfig(Strict):

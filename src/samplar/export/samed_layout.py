@@ -102,7 +102,7 @@ def _places(model: AdaptedSam) -> dict[str, Tensor]:
         raise UsageError(
             f"{model.method.card.name} is not arranged as SAMed: "
             + (f"{frozen[0]} does not train" if frozen else "no encoder block has LoRA"),
-            fix="Choose a model made with samed or samed-s and blocks other than none",
+            fix="Choose a model made with samed, samed-s or samed-h and blocks other than none",
             code="export.samed",
         )
     return encoder | decoder | whole

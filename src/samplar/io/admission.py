@@ -59,8 +59,8 @@ _FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (
 _SHOWN = 8  # values listed in one error line
 
 
-def check_file(path: Path) -> os.stat_result:
-    """Check that a path is a regular file of 1 byte to 2 GiB, without opening it.
+def check_file(path: Path, *, limit: int = MAX_BYTES) -> os.stat_result:
+    """Check that a path is a regular file of 1 byte to 2 GiB, or `limit`, without opening it.
 
     Raises:
         InputError: `io.missing`, `io.not_file`, `io.empty`, `io.too_large` or `io.unreadable`.
@@ -84,7 +84,7 @@ def check_file(path: Path) -> os.stat_result:
     if status.st_size == 0:
         fix = "Copy it again from the source"
         raise InputError("file is empty (0 bytes)", fix=fix, code="io.empty", path=path)
-    if status.st_size > MAX_BYTES:
+    if status.st_size > limit:
         raise too_large(f"file of {status.st_size:,} bytes", path)
     return status
 

@@ -16,7 +16,7 @@ from samplar.errors import InputError
 from samplar.io.picture import DECODE_ERRORS, Picture, check_size, damaged
 from samplar.io.tiff_strips import check_compression, overheard
 
-_PARSE_ERRORS = (
+PARSE_ERRORS = (
     *DECODE_ERRORS,
     tifffile.TiffFileError,
     ArithmeticError,
@@ -49,7 +49,7 @@ def decode(data: bytearray, path: Path) -> Picture:
             palette = None
             if photometric == _PALETTE:
                 palette = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
-    except _PARSE_ERRORS as error:
+    except PARSE_ERRORS as error:
         raise damaged(f"pixels cannot be decoded ({error})", path) from error
     gain = 255 if array.dtype == bool else 1
     array = array.astype(np.uint8) if array.dtype == bool else array

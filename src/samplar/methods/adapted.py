@@ -58,8 +58,7 @@ class AdaptedSam(nn.Module):
         self.recompute = False
         self.rates: dict[str, float] = {}
         self._original = self._attach()
-        self._steps = self._encoder_steps()
-        self.prefix_steps = self._frozen_steps()
+        self._steps, self.prefix_steps = self._seen_through()
 
     def _attach(self) -> Original:
         sam, name = self.sam, self.method.card.name
@@ -80,20 +79,14 @@ class AdaptedSam(nn.Module):
             trouble.pop_all()
         return original
 
-    def _encoder_steps(self) -> list[tuple[str, Step]]:
-        """Return the steps from images to what the method is given of them, with their names."""
+    def _seen_through(self) -> tuple[list[tuple[str, Step]], int]:
+        """Return the steps from images to what the method is given; how many of them are frozen."""
+        see, steps, first = self.method.see, self.sam.steps(), first_trained_step(self.sam)
         if not self.method.embeds:
-            return []
-        if self.method.see is None:
-            return list(self.sam.steps())
-        return [("see", partial(self.method.see, self.sam, self.config))]
-
-    def _frozen_steps(self) -> int:
-        """Return how many of the steps depend on the image alone."""
-        first = first_trained_step(self.sam)
-        if first == len(self.sam.steps()):
-            return len(self._steps)
-        return first if self.method.see is None else 0
+            return [], 0
+        if see is None:
+            return list(steps), first
+        return [("see", partial(see, self.sam, self.config))], int(first == len(steps))
 
     @property
     def loss(self) -> AnyLoss:

@@ -47,11 +47,13 @@ class Found:
         logits: (n, r, s) on the decoder's grid.
         masks: (n, h, w) on the image's pixels in the frame.
         quality: (n,) predicted IoU.
+        stable: (n,) IoU of the mask at logit +1 with the mask at -1.
     """
 
     logits: Float[Tensor, "n r s"]
     masks: Bool[Tensor, "n h w"]
     quality: Float[Tensor, " n"]
+    stable: Float[Tensor, " n"]
 
 
 def automatic_masks(
@@ -82,9 +84,9 @@ def automatic_masks(
         )
         for start in range(0, len(points), step)
     ]
-    logits, masks, quality = (torch.cat(column) for column in zip(*parts, strict=True))
+    logits, masks, quality, stable = (torch.cat(column) for column in zip(*parts, strict=True))
     kept = suppress(boxes_of(masks), quality, overlap=sieve.overlap)
-    return Found(logits[kept], masks[kept], quality[kept])
+    return Found(logits[kept], masks[kept], quality[kept], stable[kept])
 
 
 def _three_each(
@@ -103,13 +105,14 @@ def _sieved(
     size: int,
     content: tuple[int, int],
     sieve: Sieve,
-) -> tuple[Float[Tensor, "m r s"], Bool[Tensor, "m h w"], Float[Tensor, " m"]]:
-    """Keep what is sure and stable; return the logits, the masks on the image, and the quality."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Keep what is sure and stable: logits, masks on the image, quality and stability of it."""
     masks, quality = masks[quality > sieve.sure], quality[quality > sieve.sure]
     pixels = F.interpolate(masks[:, None], (size, size), mode="bilinear", align_corners=False)
     pixels = pixels[:, 0, : content[0], : content[1]]
-    kept = stability(pixels) >= sieve.stable
-    return masks[kept], pixels[kept] > 0, quality[kept]
+    stable = stability(pixels)
+    kept = stable >= sieve.stable
+    return masks[kept], pixels[kept] > 0, quality[kept], stable[kept]
 
 
 def grid_points(

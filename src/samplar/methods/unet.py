@@ -1,23 +1,20 @@
 """A U-Net from scratch: what a user would train who has no SAM.
 
-The network is MONAI's `DynUNet`, nnU-Net's (Isensee et al. 2021, Nature Methods 18, 203-211):
-two 3 x 3 convolutions a level, each with instance norm and leaky ReLU. Instance norm looks at one
-image at a time, so batches may be small. The loss is nnU-Net's CE + Dice, without its deep
+The network is nnU-Net's, from MONAI. The loss is nnU-Net's CE + Dice, without its deep
 supervision. Augmentation is the library's own of whole exemplars: moved, bent and re-toned, and
 nothing pasted. SAM is there for its frame alone; its encoder is never run.
 """
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from samplar.config.base import Strict
 from samplar.config.loss import LossConfig
-from samplar.errors import UsageError
 from samplar.methods.contract import Batch, Card, Memory
+from samplar.methods.task_network import FROM_SCRATCH, make_network, run_network
 from samplar.sam.model import Sam
 
 card = Card(
@@ -30,11 +27,7 @@ card = Card(
 )
 
 EMBEDS = False
-FIT = {
-    "synthesis": {"mix": {"exemplar": 0.05, "whole": 0.95, "group": 0.0, "organs": 0.0}},
-    "training": {"iterations": 600, "pool": 600, "lr": 1e-3},
-}
-WIDEST = 256
+FIT = FROM_SCRATCH
 
 
 class Config(Strict):
@@ -53,46 +46,22 @@ def attach(sam: Sam, config: Config, classes: int) -> None:
     Raises:
         UsageError: `methods.extra` without MONAI.
     """
-    sam.add_module("unet", _network(config, classes).eval().to(sam.device))
+    made = make_network(
+        "unet",
+        method=card.name,
+        inputs=3,
+        outputs=classes + 1,
+        width=config.width,
+        levels=config.levels,
+    )
+    sam.add_module("unet", made.eval().to(sam.device))
 
 
 def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tensor, "b k s s"]:
-    """Segment the images, padded to what the network can halve so often."""
-    height, width = batch.images.shape[-2:]
-    beyond = (0, _missing(width, config), 0, _missing(height, config))
-    found = sam.get_submodule("unet")(F.pad(batch.images, beyond))
-    return found[..., :height, :width]
+    """Segment the images."""
+    return run_network(sam.get_submodule("unet"), batch.images, levels=config.levels)
 
 
 def loss(config: Config) -> LossConfig:
     """Return the configured loss."""
     return config.loss
-
-
-def _missing(side: int, config: Config) -> int:
-    """Return how many pixels a side lacks; the bottom has two cells at least, for its norm."""
-    step = 2 ** (config.levels - 1)
-    return max(-side % step, 2 * step - side)
-
-
-def _network(config: Config, classes: int) -> nn.Sequential:
-    try:
-        from monai.networks.nets.dynunet import DynUNet
-    except ImportError as error:
-        raise UsageError(
-            "unet is built with the package monai, which is not installed",
-            fix="Run `python -m pip install 'samplar[unet]'`",
-            code="methods.extra",
-        ) from error
-    halvings = config.levels - 1
-    made = DynUNet(
-        spatial_dims=2,
-        in_channels=3,
-        out_channels=classes + 1,
-        kernel_size=[3] * config.levels,
-        strides=[1] + [2] * halvings,
-        upsample_kernel_size=[2] * halvings,
-        filters=[min(config.width * 2**level, WIDEST) for level in range(config.levels)],
-    )
-    # All that it runs: the module itself has each of its layers under a second name as well.
-    return nn.Sequential(made.skip_layers, made.output_block)

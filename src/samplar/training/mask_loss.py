@@ -38,8 +38,9 @@ def mask_loss(
     classes = torch.arange(1, logits.shape[1], device=logits.device)[None, :, None, None]
     truth = (target[:, None] == classes) & known[:, None]
     chance = logits.softmax(dim=1)[:, 1:] * known[:, None]
-    overlap, total = (chance * truth).sum(), chance.sum() + truth.sum()
-    dice = 1 - (2 * overlap + config.smooth) / (total + config.smooth)
+    axes = (0, 1, 2, 3) if config.dice_of == "batch" else (1, 2, 3)
+    overlap, total = (chance * truth).sum(axes), chance.sum(axes) + truth.sum(axes)
+    dice = (1 - (2 * overlap + config.smooth) / (total + config.smooth)).mean()
     loss = config.focal * _focal(logits, target, known, config) + config.dice * dice
     if quality is None:
         return loss

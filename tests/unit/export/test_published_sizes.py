@@ -42,7 +42,7 @@ def low_rank(model, part):
         ("samed", VIT_B, 4_913_621, 147_456, 0),
         ("samed-s", VIT_B, 1_645_909, 147_456, 23_552),
         ("cheap-lunch", VIT_B, 1_645_909, 147_456, 23_552),
-        ("samed", VIT_H, 5_421_525, 655_360, 0),
+        ("samed-h", VIT_H, 5_421_525, 655_360, 0),
     ],
 )
 def test_what_trains_is_counted_as_published(name, shape, total, encoder, decoder):

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from samplar.errors import WeightsError
+from samplar.methods.adapted import AdaptedSam
+from samplar.methods.registry import load_method
 
 
 def test_the_prefix_keeps_no_graph_and_the_rest_does(adapted, phantoms):
@@ -81,3 +85,18 @@ def test_recomputing_keeps_less_and_gives_the_same_gradients(adapted, phantoms, 
     assert found[True][1].keys() == found[False][1].keys()
     for name, gradient in found[False][1].items():
         assert torch.equal(found[True][1][name], gradient), name
+
+
+@pytest.mark.parametrize(("name", "frozen"), [("decoder-only", 1), ("full", 0)])
+@torch.no_grad()
+def test_what_a_method_sees_is_kept_unless_the_encoder_trains(name, frozen, tiny_sam, phantoms):
+    def see(sam, config, images):
+        return 2 * sam.encode(images)
+
+    images, expected = phantoms().images, 2 * tiny_sam.encode(phantoms().images)
+    method = replace(load_method(name), see=see)
+    model = AdaptedSam(tiny_sam, method, method.config(), 2)
+    assert model.prefix_steps == frozen
+    prefix = model.prefix(images)
+    assert torch.equal(prefix, expected if frozen else images)
+    assert torch.equal(model.embed(prefix), expected)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from samplar.config.base import build
+from samplar.config.fit import fit_config
 from samplar.errors import UsageError
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.registry import load_method
@@ -61,6 +62,20 @@ def test_the_loss_of_a_method_is_its_config(adapted):
 def test_refuses_blocks_that_are_not_there(adapted):
     with pytest.raises(UsageError, match="last:9"):
         adapted("samed", blocks="last:9")
+
+
+def test_samed_h_is_samed_on_the_largest_encoder_with_a_steeper_decay(adapted):
+    method, given = load_method("samed-h"), {"dataset": "x", "method": "samed-h"}
+    made = fit_config(given, preset="standard", method=method.defaults)
+    assert (made.weights, made.training.power, made.training.lr) == ("sam-vit-h", 7.0, 5e-3)
+    chosen = {**given, "weights": "tiny", "training": {"power": 2.0}}
+    made = fit_config(chosen, preset="paper", method=method.defaults)
+    assert (made.weights, made.training.power) == ("tiny", 2.0)
+    largest, other = adapted("samed-h"), adapted("samed")
+    assert largest.config.model_dump() == other.config.model_dump()
+    assert {n: p.shape for n, p in largest.trained().items()} == {
+        n: p.shape for n, p in other.trained().items()
+    }
 
 
 IDLE = ("mask_decoder.iou_prediction_head.", "prompt_encoder.point_", "prompt_encoder.mask_")

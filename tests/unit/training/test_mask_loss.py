@@ -69,3 +69,21 @@ def test_foreground_can_count_twice_in_the_cross_entropy():
         logits[:, 1][known], labels[known].float(), pos_weight=torch.tensor(2.0)
     )
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+
+
+def test_dice_of_each_mask_and_focal_loss_without_focus_are_hand_values():
+    logits = torch.zeros(2, 2, 1, 2)
+    logits[0, 1, 0] = torch.tensor([math.log(3.0), 0.0])  # probabilities 3/4 and 1/2
+    labels = torch.tensor([[[1, 0]], [[0, 0]]])
+    dice = [1 - (2 * 0.75 + 1) / (1.25 + 1 + 1), 1 - 1 / (1 + 1)]
+    entropy = (-math.log(0.75) - 3 * math.log(0.5)) / 4
+    config = MaskLossConfig(focal=2, alpha=0.5, gamma=0, dice_of="mask", quality=0)
+    expected = entropy + sum(dice) / 2
+    assert float(mask_loss(logits, labels, config)) == pytest.approx(expected, abs=1e-6)
+    together = MaskLossConfig(focal=0, quality=0)
+    assert float(mask_loss(logits, labels, together)) == pytest.approx(1 - 2.5 / 4.25, abs=1e-6)
+
+
+def test_a_focus_with_an_infinite_slope_is_refused():
+    with pytest.raises(ValueError, match="0, or 1 and more"):
+        MaskLossConfig(gamma=0.5)

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import os
+import tracemalloc
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from samplar.errors import InputError
+from samplar.io.pyramid import Pyramid
+
+HEIGHT, WIDTH = 150, 210
+
+
+def colours(height=HEIGHT, width=WIDTH, seed=0):
+    chance = np.random.default_rng(seed)
+    coarse = chance.integers(0, 256, (height // 10 + 1, width // 10 + 1, 3), dtype=np.uint8)
+    return coarse.repeat(10, axis=0).repeat(10, axis=1)[:height, :width]
+
+
+def save(path, image, *, levels=3, tile=(64, 64), **stored):
+    stored = {"compression": "zlib", "photometric": "rgb", **stored}
+    with tifffile.TiffWriter(path) as writer:
+        for level in range(levels):
+            shrunk = image[:: 2**level, :: 2**level]
+            kind = {"subifds": levels - 1} if level == 0 else {"subfiletype": 1}
+            writer.write(shrunk, tile=tile, **stored, **kind)
+    return path
+
+
+@pytest.fixture
+def slide(tmp_path):
+    return save(tmp_path / "slide.tif", colours())
+
+
+def refused(path, code, words=None):
+    with pytest.raises(InputError, match=words) as caught, Pyramid(path) as opened:
+        opened.read(0, x=0, y=0, width=opened.levels[0].width, height=opened.levels[0].height)
+    assert caught.value.code == code
+    assert str(path) in caught.value.line()
+
+
+def test_levels_are_found_with_their_scales(slide):
+    with Pyramid(slide) as opened:
+        assert [(level.height, level.width) for level in opened.levels] == [
+            (150, 210),
+            (75, 105),
+            (38, 53),
+        ]
+        assert [level.scale for level in opened.levels] == pytest.approx([1, 2, 4], rel=0.02)
+        assert opened.channels == 3
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"compression": None},
+        {"compression": "zlib"},
+        {"compression": "zlib", "predictor": 2},
+        {"compression": "zlib", "bigtiff": True},
+    ],
+    ids=str,
+)
+def test_any_region_of_any_level_is_the_image_and_white_beyond(tmp_path, stored):
+    image, big = colours(), stored.pop("bigtiff", False)
+    path = tmp_path / "slide.tif"
+    predicted = stored.pop("predictor", None)
+    with tifffile.TiffWriter(path, bigtiff=big) as writer:
+        for level in range(2):
+            kind = {"subifds": 1} if level == 0 else {"subfiletype": 1}
+            shown = image[:: 2**level, :: 2**level]
+            if predicted:
+                write_with_differences(writer, shown, kind)
+            else:
+                writer.write(shown, tile=(64, 48), photometric="rgb", **stored, **kind)
+    chance = np.random.default_rng(1)
+    with Pyramid(path) as opened:
+        for level in range(2):
+            whole = image[:: 2**level, :: 2**level]
+            framed = np.full((400, 400, 3), 255, dtype=np.uint8)
+            framed[50 : 50 + len(whole), 50 : 50 + whole.shape[1]] = whole
+            for _ in range(12):
+                x, y = (int(v) for v in chance.integers(-50, 160, 2))
+                width, height = (int(v) for v in chance.integers(1, 120, 2))
+                found = opened.read(level, x=x, y=y, width=width, height=height)
+                expected = framed[50 + y : 50 + y + height, 50 + x : 50 + x + width]
+                assert np.array_equal(found, expected)
+
+
+def write_with_differences(writer, image, kind):
+    """Store tiles as differences along the row, without the package that does it usually."""
+    import zlib
+
+    def tiles():
+        for top in range(0, len(image), 64):
+            for left in range(0, image.shape[1], 48):
+                tile = np.zeros((64, 48, 3), dtype=np.uint8)
+                part = image[top : top + 64, left : left + 48]
+                tile[: len(part), : part.shape[1]] = part
+                tile[:, 1:] -= tile[:, :-1].copy()
+                yield zlib.compress(tile.tobytes())
+
+    writer.write(
+        tiles(),
+        shape=image.shape,
+        dtype=np.uint8,
+        tile=(64, 48),
+        photometric="rgb",
+        compression="zlib",
+        predictor=2,
+        **kind,
+    )
+
+
+def jpeg_tiles(image, mode):
+    import io
+
+    for top in range(0, len(image), 64):
+        for left in range(0, image.shape[1], 64):
+            tile = np.zeros((64, 64, 3), dtype=np.uint8)
+            part = image[top : top + 64, left : left + 64]
+            tile[: len(part), : part.shape[1]] = part
+            stream = io.BytesIO()
+            made = Image.fromarray(tile)
+            if mode == "ycbcr":
+                made.save(stream, "JPEG", quality=95, subsampling=0)
+            else:
+                made.save(stream, "JPEG", quality=95, keep_rgb=True)
+            yield stream.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["ycbcr", "rgb"])
+def test_jpeg_tiles_have_their_own_colours(tmp_path, mode):
+    image, path = colours(), tmp_path / "slide.tif"
+    tifffile.imwrite(
+        path,
+        jpeg_tiles(image, mode),
+        shape=image.shape,
+        dtype=np.uint8,
+        tile=(64, 64),
+        photometric="rgb",
+        compression="zlib",
+    )
+    with tifffile.TiffFile(path, mode="r+b") as file:  # which writes no JPEG by itself
+        file.pages[0].tags["Compression"].overwrite(7)
+        file.pages[0].tags["PhotometricInterpretation"].overwrite(6 if mode == "ycbcr" else 2)
+    with Pyramid(path) as opened:
+        found = opened.read(0, x=0, y=0, width=WIDTH, height=HEIGHT)
+    assert np.abs(found.astype(int) - image).mean() < 3
+
+
+def test_strips_and_grey_are_read_too(tmp_path):
+    path = tmp_path / "grey.tif"
+    grey = colours()[..., 0]
+    tifffile.imwrite(path, grey, rowsperstrip=40, photometric="minisblack")
+    with Pyramid(path) as opened:
+        assert (len(opened.levels), opened.channels) == (1, 1)
+        found = opened.read(0, x=-5, y=30, width=50, height=130, beyond=0)
+    expected = np.zeros((130, 50), dtype=np.uint8)
+    expected[:120, 5:] = grey[30:150, :45]
+    assert np.array_equal(found[..., 0], expected)
+
+
+def test_memory_is_bounded_by_the_region_however_large_the_image(tmp_path):
+    path = tmp_path / "large.tif"
+    side, tile = 20_480, 512
+
+    def tiles():
+        for number in range((side // tile) ** 2):
+            yield np.full((tile, tile), number % 251, dtype=np.uint8)
+
+    tifffile.imwrite(
+        path, tiles(), shape=(side, side), dtype=np.uint8, tile=(tile, tile), compression="zlib"
+    )
+    tracemalloc.start()
+    with Pyramid(path) as opened:
+        region = opened.read(0, x=10_000, y=10_000, width=1000, height=1000)
+        assert region[0, 0, 0] == (19 * 40 + 19) % 251
+        with pytest.raises(InputError, match="too large") as caught:
+            opened.read(0, x=0, y=0, width=side, height=side)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert caught.value.code == "io.too_large"
+    assert peak < 8e6
+
+
+def test_truncated_and_damaged_files_are_refused(slide):
+    data = slide.read_bytes()
+    for end in (200, len(data) // 2, len(data) - 1):
+        slide.write_bytes(data[:end])
+        with pytest.raises(InputError) as caught:
+            read_all(slide)
+        assert caught.value.code in ("io.truncated", "io.corrupt")
+    slide.write_bytes(data)
+    with tifffile.TiffFile(slide) as file:
+        offset = file.pages[0].dataoffsets[0]
+    flipped = bytearray(data)
+    flipped[offset + 20] ^= 0xFF
+    slide.write_bytes(flipped)
+    refused(slide, "io.corrupt")
+
+
+def read_all(path):
+    with Pyramid(path) as opened:
+        for number, level in enumerate(opened.levels):
+            opened.read(number, x=0, y=0, width=level.width, height=level.height)
+
+
+def test_a_tile_that_inflates_to_more_than_belongs_is_refused(tmp_path):
+    import zlib
+
+    path = tmp_path / "bomb.tif"
+    bomb = zlib.compress(bytes(50_000_000))
+    tifffile.imwrite(
+        path,
+        iter([bomb]),
+        shape=(64, 64),
+        dtype=np.uint8,
+        tile=(64, 64),
+        compression="zlib",
+        photometric="minisblack",
+    )
+    tracemalloc.start()
+    refused(path, "io.corrupt", "belong")
+    assert tracemalloc.get_traced_memory()[1] < 2e6
+    tracemalloc.stop()
+
+
+def test_what_is_not_read_is_refused_by_name(tmp_path):
+    path = tmp_path / "x.tif"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(200))
+    refused(path, "io.format")
+    path.write_bytes(b"")
+    refused(path, "io.empty")
+    tifffile.imwrite(path, np.zeros((64, 64), np.uint16), tile=(16, 16))
+    refused(path, "io.dtype", "uint16")
+    tifffile.imwrite(path, np.zeros((3, 64, 64), np.uint8), tile=(16, 16), photometric="minisblack")
+    refused(path, "io.dimensions")
+    save(path, colours(), levels=1, extratags=[(274, 3, 1, 6, True)])
+    refused(path, "io.dtype")
+
+
+def test_another_image_is_no_level(tmp_path):
+    path = tmp_path / "x.tif"
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(colours(), tile=(64, 64), photometric="rgb", subifds=1)
+        writer.write(colours(64, 64), tile=(64, 64), photometric="rgb", subfiletype=1)
+    with Pyramid(path) as opened:
+        assert len(opened.levels) == 1
+
+
+def test_a_scanner_s_level_of_another_image_is_refused(tmp_path):
+    path = tmp_path / "x.svs"
+    with tifffile.TiffWriter(path) as writer:
+        for image in (colours(), colours(70, 80), colours(64, 150)):
+            stored = {"tile": (64, 64), "photometric": "rgb", "compression": "zlib"}
+            writer.write(image, description="Aperio Image Library v1", metadata=None, **stored)
+    with pytest.raises(InputError, match="no smaller copy") as caught, Pyramid(path):
+        pass
+    assert caught.value.code == "io.dimensions"
+
+
+def test_a_file_that_changes_meanwhile_is_refused(slide):
+    def change():
+        with Pyramid(slide):
+            with slide.open("ab") as file:
+                file.write(b"more")
+            os.utime(slide)
+
+    with pytest.raises(InputError) as caught:
+        change()
+    assert caught.value.code == "io.changed"
