@@ -53,9 +53,11 @@ class AdaptedSam(nn.Module):
         self.keeper: Keeper | None = None
         self.recompute = False
         self.rates: dict[str, float] = {}
+        self._tapped = tapped_steps(sam, method, config)
         self._original = self._attach()
         self._steps = sam.steps() if method.embeds else []
-        self.prefix_steps = first_trained_step(sam) if method.embeds else 0
+        first = first_trained_step(sam) if method.embeds else 0
+        self.prefix_steps = min([first, *(number + 1 for number in self._tapped)])
 
     def _attach(self) -> Original:
         sam, name = self.sam, self.method.card.name
@@ -104,11 +106,19 @@ class AdaptedSam(nn.Module):
 
     def embed(self, prefix: Float[Tensor, "b c i j"]) -> Float[Tensor, "b d u v"]:
         """Run the rest of the encoder on what `prefix` returned; of neighbours nothing is kept."""
+        return self._embedded(prefix)[0]
+
+    def _embedded(self, prefix: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the embedding and what the tapped steps made of the same slices."""
         x = apart(prefix, self.slices)
         again = self.recompute and torch.is_grad_enabled()
-        for _, step in self._steps[self.prefix_steps :]:
+        kept = {self.prefix_steps - 1: x}
+        for number, (_, step) in enumerate(self._steps[self.prefix_steps :], self.prefix_steps):
             x = checkpoint(step, x, use_reentrant=False) if again else step(x)
-        return centre(x, self.slices)
+            if number in self._tapped:
+                kept[number] = x
+        taps = tuple(centre(kept[number], self.slices) for number in self._tapped)
+        return centre(x, self.slices), taps
 
     def _batch(
         self,
@@ -118,7 +128,8 @@ class AdaptedSam(nn.Module):
         chance: torch.Generator | None = None,
     ) -> Batch:
         shown = centre(apart(images, self.slices), self.slices)
-        return Batch(shown, self.embed(prefix), labels, self.classes, chance)
+        embedding, taps = self._embedded(prefix)
+        return Batch(shown, embedding, labels, self.classes, chance, taps)
 
     def forward(
         self,
@@ -212,6 +223,14 @@ class AdaptedSam(nn.Module):
             for k, v in state.items()
             if k.startswith("memory.")
         }
+
+
+def tapped_steps(sam: Sam, method: Method, config: Strict) -> list[int]:
+    """Return the numbers of the steps that a method taps, asked while SAM is as it was."""
+    if method.taps is None:
+        return []
+    names = [name for name, _ in sam.steps()]
+    return [names.index(name) for name in method.taps(sam, config)]
 
 
 def check_tensors(

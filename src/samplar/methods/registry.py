@@ -64,6 +64,7 @@ def load_method(name: str) -> Method:
         embeds=getattr(module, "EMBEDS", True),
         passes=getattr(module, "passes", None),
         around=getattr(module, "around", None),
+        taps=getattr(module, "taps", None),
     )
 
 
