@@ -12,13 +12,13 @@ from samplar.methods.contract import Pass
 
 def supervised(
     final: Float[Tensor, "b k i j"],
-    others: Sequence[tuple[float, Float[Tensor, "b k u v"]]],
+    others: Sequence[tuple[float, Tensor]],
     labels: Integer[Tensor, "b h w"],
 ) -> Pass:
     """Return one pass over the final output, of weight 1, and the others with their weights.
 
-    The outputs may lie on different grids: each gets the labels on its own. One of weight 0 is left
-    out.
+    The others are (b, k, u, v), each on a grid of its own, where it gets the labels. One of weight
+    0 is left out.
     """
     also = [Pass(output, labels, weight=weight) for weight, output in others if weight]
     return Pass(final, labels, also=tuple(also))

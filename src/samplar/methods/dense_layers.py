@@ -7,6 +7,7 @@ depend on its batch, and running averages would have to be kept beside what is t
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -54,3 +55,17 @@ def enlarged(inputs: int, outputs: int, *, factor: int = 2) -> nn.Sequential:
         nn.ConvTranspose2d(inputs, outputs, factor, stride=factor),
         normed_conv(outputs, outputs, nn.GELU(), kernel=3),
     )
+
+
+def averaged(x: Float[Tensor, "b c u v"], grid: tuple[int, int]) -> Float[Tensor, "b c g h"]:
+    """Return a map on another grid: each cell the mean of what it covers."""
+    return x if tuple(x.shape[-2:]) == grid else F.adaptive_avg_pool2d(x, grid)
+
+
+def stretched(
+    x: Float[Tensor, "b c u v"], size: tuple[int, int], *, corners: bool = False
+) -> Float[Tensor, "b c i j"]:
+    """Return a map read bilinearly on another grid; with `corners` both grids share theirs."""
+    if tuple(x.shape[-2:]) == size:
+        return x
+    return F.interpolate(x, size, mode="bilinear", align_corners=corners)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
@@ -20,6 +19,7 @@ from samplar.config.loss import SaliencyLossConfig
 from samplar.methods.bottleneck import Start
 from samplar.methods.contract import Batch, Card, Memory, Pass
 from samplar.methods.deep_supervision import supervised
+from samplar.methods.dense_layers import averaged
 from samplar.methods.head import HeadInit, set_class_tokens
 from samplar.methods.lora import add_lora
 from samplar.methods.mlp_adapter import MlpAdapter
@@ -156,11 +156,6 @@ def _masks(sam: Sam, config: Config, batch: Batch) -> tuple[Tensor, list[Tensor]
     _, image = read_both_ways(sam, batch.embedding, tokens)
     shallow, second, *deeper = batch.taps
     features = [second if config.legacy else shallow, second, *deeper]
-    cells = [-(-side * min(sam.stride, CELL) // CELL) for side in image.shape[-2:]]
-    parts = [_on(x, cells) for x in (image, *reversed(features))]
+    height, width = (-(-side * min(sam.stride, CELL) // CELL) for side in image.shape[-2:])
+    parts = [averaged(x, (height, width)) for x in (image, *reversed(features))]
     return decoder.get_submodule("progressive")(parts[0], parts[1:])
-
-
-def _on(x: Float[Tensor, "b c u v"], grid: list[int]) -> Float[Tensor, "b c g h"]:
-    """Average a finer map over the cells of a grid."""
-    return x if list(x.shape[-2:]) == grid else F.adaptive_avg_pool2d(x, grid)

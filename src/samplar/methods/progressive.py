@@ -10,11 +10,10 @@ import itertools
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from samplar.methods.dense_layers import enlarged, joined, normed_conv
+from samplar.methods.dense_layers import enlarged, joined, normed_conv, stretched
 
 Maps = list[Tensor]
 """Four maps (b, c, g, g), (b, c, 2g, 2g), (b, c, 4g, 4g), (b, c, 8g, 8g)."""
@@ -103,11 +102,8 @@ class ProgressiveHead(nn.Module):
             if level < len(self.enlarge):
                 x = self.enlarge[level](x)
         size = (joins[-1].shape[-2], joins[-1].shape[-1])
-        fine = [smooth(_at(m, size)) for smooth, m in zip(self.smooth, joins[:-1], strict=True)]
+        wide = [stretched(m, size, corners=True) for m in joins[:-1]]
+        fine = [smooth(m) for smooth, m in zip(self.smooth, wide, strict=True)]
         masks = [mask(m) for mask, m in zip(self.masks, [*fine, joins[-1]], strict=True)]
         masks.reverse()
         return self.final(torch.cat(masks, dim=1)), masks
-
-
-def _at(x: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c i j"]:
-    return F.interpolate(x, size, mode="bilinear", align_corners=True)

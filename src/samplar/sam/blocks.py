@@ -100,6 +100,11 @@ class Beside(nn.Module):
         return self.base(x) + self.added(seen)
 
 
+def add_before_block(sam: Sam, site: BlockSite, added: nn.Module) -> None:
+    """Let `added` change the tokens that come into a block."""
+    replace_module(sam, f"{site.name}.before", added)
+
+
 def add_after_attention(sam: Sam, site: BlockSite, added: nn.Module) -> None:
     """Let `added` change what a block's attention found, before it is added to the tokens."""
     name = f"{site.name}.attn"

@@ -18,6 +18,17 @@ def counts(name, **config):
     return sum(trained.values()), added
 
 
+def parts_of(name, classes, parts):
+    """Sum up what trains by the first of these pieces that a name has."""
+    method, sam = load_method(name), countable_sam("sam-vit-b").requires_grad_(False)
+    method.attach(sam, method.config(), classes)
+    sums = dict.fromkeys(parts, 0)
+    for key, p in sam.named_parameters():
+        if p.requires_grad:
+            sums[next(piece for piece in parts if piece in key)] += p.numel()
+    return sums
+
+
 @pytest.mark.parametrize(
     ("name", "config", "total", "adapters"),
     [
@@ -25,7 +36,28 @@ def counts(name, **config):
         ("med-sa", {"clicks": "oracle"}, 10_878_626, 7_100_928),
         ("med-sa", {"neighbours": 2}, 14_429_090, 10_651_392),
         ("sam-med2d", {}, 184_569_136, 180_504_576),
+        ("mas-sam", {}, 11_129_432, 1_208_064),
     ],
 )
 def test_what_trains_on_sam_vit_b(name, config, total, adapters):
     assert counts(name, **config) == (total, adapters)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "parts"),
+    [
+        (
+            "mas-sam",
+            1,
+            {
+                ".added.": 1_208_064,
+                ".qkv.": 147_456,
+                "prompt_encoder.": 6_220,
+                "progressive.": 5_989_480,
+                "mask_decoder.": 3_778_212,
+            },
+        ),
+    ],
+)
+def test_every_part_counts_what_the_specification_says(name, classes, parts):
+    assert parts_of(name, classes, parts) == parts
