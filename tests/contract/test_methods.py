@@ -41,6 +41,7 @@ UNREAD = {
         "mask_decoder.transformer.final_attn_token_to_image.",
         "mask_decoder.transformer.norm_final_attn.",
     ),
+    "mdsam": ("image_encoder.levels.whole.", "mask_decoder.deep.masks."),
 }
 """What a published count has in it as trained though nothing reads what it computes."""
 

@@ -13,7 +13,7 @@ def counts(name, **config):
     method, sam = load_method(name), countable_sam("sam-vit-b").requires_grad_(False)
     method.attach(sam, build(method.config, config), 1)
     trained = {n: p.numel() for n, p in sam.named_parameters() if p.requires_grad}
-    places = (".added.", ".space.", ".depth.")
+    places = (".added.", ".before.", ".space.", ".depth.")
     added = sum(number for n, number in trained.items() if any(p in n for p in places))
     return sum(trained.values()), added
 
@@ -37,6 +37,7 @@ def parts_of(name, classes, parts):
         ("med-sa", {"neighbours": 2}, 14_429_090, 10_651_392),
         ("sam-med2d", {}, 184_569_136, 180_504_576),
         ("mas-sam", {}, 11_129_432, 1_208_064),
+        ("mdsam", {}, 14_570_082, 7_151_616),
     ],
 )
 def test_what_trains_on_sam_vit_b(name, config, total, adapters):
@@ -55,6 +56,19 @@ def test_what_trains_on_sam_vit_b(name, config, total, adapters):
                 "prompt_encoder.": 6_220,
                 "progressive.": 5_989_480,
                 "mask_decoder.": 3_778_212,
+            },
+        ),
+        (
+            "mdsam",
+            1,
+            {
+                ".before.": 7_151_616,
+                ".neck": 3_149_824,
+                ".levels.": 526_848,
+                ".coarse.": 140_064,
+                ".deep.": 170_737,
+                ".detail.": 65_521,
+                "mask_decoder.": 3_365_472,
             },
         ),
     ],
