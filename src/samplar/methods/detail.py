@@ -1,7 +1,7 @@
 """MDSAM's detail head: the decoder's features, a deeper look at the embedding, and the image.
 
 Source: Gao et al. 2024 (MDSAM), arXiv 2408.04326, from the text of the specification: the published
-code has no licence and was not used. Widths are shares of that of the embedding, d = 256 in SAM.
+code has no licence and was not used.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from samplar.methods.dense_layers import normed_conv, stretched
 from samplar.sam.layers import Mlp
+
+WIDE, WIDTH, NARROW = 64, 32, 16
+"""Channels, as published, of what is enlarged, of features at the image's size, and of edges."""
 
 TURNS = 3
 """How often the image's features are blurred and compared with what they were."""
@@ -52,9 +55,9 @@ class DeepBranch(nn.Module):
 
     def __init__(self, d: int, classes: int) -> None:
         super().__init__()
-        self.first = normed_conv(d, d // 4, nn.ReLU(), kernel=3)
-        self.second = normed_conv(d // 4, d // 8, nn.ReLU(), kernel=3)
-        self.masks = mask_head(d // 8, d // 16, classes)
+        self.first = normed_conv(d, WIDE, nn.ReLU(), kernel=3)
+        self.second = normed_conv(WIDE, WIDTH, nn.ReLU(), kernel=3)
+        self.masks = mask_head(classes)
 
     def forward(self, level: Float[Tensor, "b d i j"]) -> Float[Tensor, "b c u v"]:
         """Return features on a grid four times finer."""
@@ -66,12 +69,14 @@ class DeepBranch(nn.Module):
 class Edges(nn.Module):
     """Features of the image with what blurring takes away from them, three times over (MEEM)."""
 
-    def __init__(self, width: int, inner: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.start = normed_conv(width, inner, nn.Sigmoid())
-        self.blurred = nn.ModuleList(normed_conv(inner, inner, nn.Sigmoid()) for _ in range(TURNS))
-        self.sharp = nn.ModuleList(normed_conv(inner, inner, nn.Sigmoid()) for _ in range(TURNS))
-        self.end = normed_conv((TURNS + 1) * inner, width, nn.ReLU())
+        self.start = normed_conv(WIDTH, NARROW, nn.Sigmoid())
+        self.blurred, self.sharp = (
+            nn.ModuleList(normed_conv(NARROW, NARROW, nn.Sigmoid()) for _ in range(TURNS))
+            for _ in range(2)
+        )
+        self.end = normed_conv((TURNS + 1) * NARROW, WIDTH, nn.ReLU())
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Return as many features."""
@@ -88,30 +93,33 @@ def _mean(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     return F.avg_pool2d(x, 3, stride=1, padding=1)
 
 
-def mask_head(inputs: int, inner: int, classes: int) -> nn.Sequential:
+def mask_head(classes: int) -> nn.Sequential:
     """Return the last layers before logits, one channel a class."""
-    return nn.Sequential(
-        normed_conv(inputs, inner, nn.ReLU(), kernel=3), nn.Conv2d(inner, classes, 1)
-    )
+    first = normed_conv(WIDTH, NARROW, nn.ReLU(), kernel=3)
+    return nn.Sequential(first, nn.Conv2d(NARROW, classes, 1))
 
 
 class DetailHead(nn.Module):
-    """Logits at the size of the image."""
+    """Logits at the size of the image.
 
-    def __init__(self, d: int, classes: int) -> None:
+    Args:
+        features: channels of what comes from SAM's decoder, 32 in SAM.
+        classes: foreground classes.
+    """
+
+    def __init__(self, features: int, classes: int) -> None:
         super().__init__()
-        width = d // 8
-        self.both = normed_conv(2 * width, width, nn.ReLU(), kernel=3)
-        self.finer = nn.ModuleList(normed_conv(width, width, nn.ReLU(), kernel=3) for _ in range(2))
-        self.image = normed_conv(3, width, nn.ReLU(), kernel=3)
-        self.edges = Edges(width, width // 2)
-        self.join = normed_conv(2 * width, width, nn.ReLU(), kernel=3)
-        self.masks = mask_head(width, width // 2, classes)
+        self.both = normed_conv(features + WIDTH, WIDTH, nn.ReLU(), kernel=3)
+        self.finer = nn.ModuleList(normed_conv(WIDTH, WIDTH, nn.ReLU(), kernel=3) for _ in range(2))
+        self.image = normed_conv(3, WIDTH, nn.ReLU(), kernel=3)
+        self.edges = Edges()
+        self.join = normed_conv(2 * WIDTH, WIDTH, nn.ReLU(), kernel=3)
+        self.masks = mask_head(classes)
 
     def forward(
         self,
         features: Float[Tensor, "b c u v"],
-        deep: Float[Tensor, "b c u v"],
+        deep: Float[Tensor, "b d u v"],
         image: Float[Tensor, "b 3 h w"],
     ) -> Float[Tensor, "b t h w"]:
         """Bring the features to the image's size in two steps, and add its details."""

@@ -136,7 +136,7 @@ def attach(sam: Sam, config: Config, classes: int) -> None:
     encoder.add_module("levels", levels)
     decoder.add_module("coarse", build(partial(CoarseMasks, d, classes, legacy=config.legacy)))
     decoder.add_module("deep", build(partial(DeepBranch, d, classes)))
-    decoder.add_module("detail", build(partial(DetailHead, d, classes)))
+    decoder.add_module("detail", build(partial(DetailHead, d // 8, classes)))
     for part in (encoder.neck, encoder.get_submodule("necks"), decoder.transformer):
         part.requires_grad_(True)
     for part in (decoder.iou_token, decoder.output_upscaling):
@@ -182,7 +182,7 @@ class _Read:
     Args:
         told: (b, t, d) the tokens of the classes after the transformer.
         features: (b, d / 8, u, v) of SAM's upscaling.
-        deeper: (b, d / 8, u, v) of the deep branch.
+        deeper: (b, 32, u, v) of the deep branch.
     """
 
     told: Tensor

@@ -137,8 +137,8 @@ def detail_by_hand(features, deep, image, w):
 @torch.no_grad()
 def test_the_detail_head_is_what_its_formulas_say():
     torch.manual_seed(0)
-    head = filled(DetailHead(64, 2))
-    given = torch.randn(2, 8, 3, 4), torch.randn(2, 8, 3, 4), torch.rand(2, 3, 12, 16)
+    head = filled(DetailHead(8, 2))
+    given = torch.randn(2, 8, 2, 3), torch.randn(2, 32, 2, 3), torch.rand(2, 3, 8, 12)
     found = head(*given)
     for n in range(2):
         expected = detail_by_hand(*(x[n].double().numpy() for x in given), weights_of(head))
