@@ -35,6 +35,7 @@ IDLE = (
 """What SAMed declares trainable, and saves, though no loss reaches it while SAM is not prompted."""
 
 UNREAD = {
+    "ma-sam": ("mask_decoder.pixels.quality.",),
     "mas-sam": (
         "mask_decoder.output_hypernetworks_mlps.",
         "mask_decoder.output_upscaling.",

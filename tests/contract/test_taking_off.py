@@ -19,7 +19,8 @@ CARDS = cards()
 ADDS_PARTS = [
     name
     for name, card in CARDS.items()
-    if name in ("mas-sam", "mdsam", "med-sa", "sam-med2d") or card.plugs_in == "instead of SAM"
+    if name in ("ma-sam", "mas-sam", "mdsam", "med-sa", "sam-med2d")
+    or card.plugs_in == "instead of SAM"
 ]
 """They add modules that no plain SAM has, and cannot be merged into one."""
 

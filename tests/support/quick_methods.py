@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 QUICK: dict[str, dict[str, Any]] = {
+    "ma-sam": {"neighbours": 0},
     "persam-f": {"steps": 20},
     "sam-med2d": {"masks": 4, "rounds": 2},
     "unet": {"width": 4, "levels": 3},

@@ -88,6 +88,12 @@ class AdaptedSam(nn.Module):
         """Whether it reads the truth of the very image it segments, with these settings."""
         return is_oracle(self.method.prompted(self.config))
 
+    @property
+    def averages(self) -> bool:
+        """Whether all slices of an image are segmented in use, and the results averaged."""
+        asked = self.method.averages
+        return self.slices > 1 and asked is not None and asked(self.config)
+
     def trained(self) -> dict[str, nn.Parameter]:
         """Return the trainable parameters by name."""
         return {name: p for name, p in self.sam.named_parameters() if p.requires_grad}
@@ -108,7 +114,9 @@ class AdaptedSam(nn.Module):
         """Run the rest of the encoder on what `prefix` returned; of neighbours nothing is kept."""
         return self._embedded(prefix)[0]
 
-    def _embedded(self, prefix: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _embedded(
+        self, prefix: Tensor, *, every: bool = False
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return the embedding and what the tapped steps made of the same slices."""
         x = apart(prefix, self.slices)
         again = self.recompute and torch.is_grad_enabled()
@@ -117,8 +125,10 @@ class AdaptedSam(nn.Module):
             x = checkpoint(step, x, use_reentrant=False) if again else step(x)
             if number in self._tapped:
                 kept[number] = x
-        taps = tuple(centre(kept[number], self.slices) for number in self._tapped)
-        return centre(x, self.slices), taps
+        shown, *taps = (x, *(kept[number] for number in self._tapped))
+        if not every:
+            shown, *taps = (centre(part, self.slices) for part in (shown, *taps))
+        return shown, tuple(taps)
 
     def _batch(
         self,
@@ -126,9 +136,12 @@ class AdaptedSam(nn.Module):
         images: Tensor,
         labels: Tensor | None,
         chance: torch.Generator | None = None,
+        *,
+        every: bool = False,
     ) -> Batch:
-        shown = centre(apart(images, self.slices), self.slices)
-        embedding, taps = self._embedded(prefix)
+        shown = apart(images, self.slices)
+        shown = shown if every else centre(shown, self.slices)
+        embedding, taps = self._embedded(prefix, every=every)
         return Batch(shown, embedding, labels, self.classes, chance, taps)
 
     def forward(
@@ -138,7 +151,8 @@ class AdaptedSam(nn.Module):
         labels: Tensor | None = None,
         *,
         chance: torch.Generator | None = None,
-    ) -> Float[Tensor, "b k i j"]:
+        every: bool = False,
+    ) -> Float[Tensor, "n k i j"]:
         """Return class logits, background first, on the method's own grid over the frame.
 
         Args:
@@ -146,8 +160,10 @@ class AdaptedSam(nn.Module):
             images: as for `prefix`.
             labels: (b, s, s), for training and for oracle methods only.
             chance: of the random draws of a training step; None outside training.
+            every: of all slices that an image holds, one after another, not of the one in the
+                middle alone.
         """
-        batch = self._batch(prefix, images, labels, chance)
+        batch = self._batch(prefix, images, labels, chance, every=every)
         return self.method.logits(self.sam, self.config, batch, self.memory)
 
     def passes(

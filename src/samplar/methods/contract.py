@@ -1,4 +1,4 @@
-"""What a method is: one file with a card, a `Config` and at most nine functions.
+"""What a method is: one file with a card, a `Config` and at most ten functions.
 
     card = Card(...)                              read without running the file: literals
     class Config(Strict)                               its settings
@@ -13,6 +13,8 @@
                                                        relative to the run's; default: all 1
     def around(config)                                 neighbouring slices on each side that its
                                                        encoder sees a slice with; default: 0
+    def averages(config)                               whether in use it segments all these slices,
+                                                       and what is said of one is averaged
     def taps(sam, config)                              names of SAM's steps whose output it needs
                                                        besides the embedding; default: none
     LR = 5e-3                                          its learning rate; default: 1e-3
@@ -148,6 +150,7 @@ class Method:
     passes: Callable[[Sam, Any, Batch, Memory], Iterator[Pass]] | None = None
     around: Callable[[Any], int] | None = None
     taps: Callable[[Sam, Any], Sequence[str]] | None = None
+    averages: Callable[[Any], bool] | None = None
 
     def prompted(self, config: Strict) -> str:
         """Say what the method needs at test time with these settings, as its card does."""

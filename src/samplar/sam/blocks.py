@@ -105,6 +105,11 @@ def add_before_block(sam: Sam, site: BlockSite, added: nn.Module) -> None:
     replace_module(sam, f"{site.name}.before", added)
 
 
+def add_between(sam: Sam, site: BlockSite, added: nn.Module) -> None:
+    """Let `added` change the tokens between a block's attention and its feed-forward layer."""
+    replace_module(sam, f"{site.name}.between", added)
+
+
 def add_after_attention(sam: Sam, site: BlockSite, added: nn.Module) -> None:
     """Let `added` change what a block's attention found, before it is added to the tokens."""
     name = f"{site.name}.attn"
