@@ -12,12 +12,14 @@ from torch.utils.checkpoint import checkpoint
 
 from samplar.config.base import Strict
 from samplar.config.loss import AnyLoss
-from samplar.errors import UsageError, WeightsError
+from samplar.errors import UsageError
 from samplar.methods.contract import Batch, Method, Pass, is_oracle
 from samplar.methods.merge import plain_copy
 from samplar.methods.original import Original
 from samplar.methods.rates import relative_rates
 from samplar.methods.slab import apart, centre, together
+from samplar.methods.state import check_tensors
+from samplar.methods.taps import tapped_steps
 from samplar.sam.model import Sam
 from samplar.sam.sites import first_trained_step
 
@@ -239,35 +241,3 @@ class AdaptedSam(nn.Module):
             for k, v in state.items()
             if k.startswith("memory.")
         }
-
-
-def tapped_steps(sam: Sam, method: Method, config: Strict) -> list[int]:
-    """Return the numbers of the steps that a method taps, asked while SAM is as it was."""
-    if method.taps is None:
-        return []
-    names = [name for name, _ in sam.steps()]
-    return [names.index(name) for name in method.taps(sam, config)]
-
-
-def check_tensors(
-    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], *, path: str
-) -> None:
-    """Refuse a state whose names or shapes differ from the expected ones."""
-    missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
-    if missing or extra:
-        raise WeightsError(
-            f"{len(missing)} tensors are missing (first: {missing[:2]}) and {len(extra)} are not "
-            f"expected (first: {extra[:2]})",
-            fix="Use the adapter with the method, classes and base weights it was made with",
-            code="adapter.keys",
-            path=path,
-        )
-    wrong = [n for n, t in expected.items() if t.shape != found[n].shape]
-    if wrong:
-        name = wrong[0]
-        raise WeightsError(
-            f"{name} has shape {tuple(found[name].shape)}, expected {tuple(expected[name].shape)}",
-            fix="Use the adapter with the method, classes and base weights it was made with",
-            code="adapter.shape",
-            path=path,
-        )
