@@ -19,6 +19,9 @@ CARDS = cards()
 WITH_PARTS = {
     "autosam-decoder",
     "autosam-prompt",
+    "ma-sam",
+    "mas-sam",
+    "mdsam",
     "med-sa",
     "sam-med2d",
     "sam-unet",

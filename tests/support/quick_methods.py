@@ -6,6 +6,7 @@ from typing import Any
 
 QUICK: dict[str, dict[str, Any]] = {
     "autosam-prompt": {"network": "small"},
+    "ma-sam": {"neighbours": 0},
     "persam-f": {"steps": 20},
     "sam-med2d": {"masks": 4, "rounds": 1},
     "sam-unet": {"branch": "small", "masks": 2},

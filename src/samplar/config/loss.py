@@ -72,5 +72,23 @@ class ForegroundLossConfig(Strict):
     """What a Dice is of: a class in the whole batch, or a class in each image."""
 
 
-AnyLoss = LossConfig | MaskLossConfig | ForegroundLossConfig
+class SaliencyLossConfig(Strict):
+    """Weights and form of cross-entropy plus soft IoU, structural similarity and absolute error.
+
+    For methods from salient object detection, whose several outputs are each compared so. The
+    defaults are MAS-SAM's.
+    """
+
+    ce: float = Field(default=1.0, ge=0)
+    iou: float = Field(default=1.0, ge=0)
+    """Weight of 1 - soft IoU, of every foreground class in every image."""
+    smooth: float = Field(default=0.0, ge=0)
+    """Added to both parts of the IoU. With 0 a class that an image does not show has no pull."""
+    ssim: float = Field(default=1.0, ge=0)
+    """Weight of 1 - SSIM of the foreground probabilities and the truth, window 7, sigma 1.5."""
+    l1: float = Field(default=0.0, ge=0)
+    """Weight of the mean distance between foreground probabilities and the truth."""
+
+
+AnyLoss = LossConfig | MaskLossConfig | ForegroundLossConfig | SaliencyLossConfig
 """The ways to compare a prediction with its labels."""

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from samplar.errors import UsageError, WeightsError
-from samplar.methods.adapted import AdaptedSam, check_tensors
+from samplar.methods.adapted import AdaptedSam
 from samplar.methods.conv_adapter import ConvAdapter
+from samplar.methods.state import check_tensors
 
 OURS, THEIRS = ".mlp.added.", ".Adapter."
 

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 
 from samplar.errors import UsageError, WeightsError
-from samplar.methods.adapted import AdaptedSam, check_tensors
+from samplar.methods.adapted import AdaptedSam
 from samplar.methods.lora import LoraLinear
+from samplar.methods.state import check_tensors
 from samplar.sam.model import Sam
 from samplar.sam.sites import DECODER_ATTENTIONS, encoder_attention
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -13,23 +12,21 @@ from torch.utils.checkpoint import checkpoint
 
 from samplar.config.base import Strict
 from samplar.config.loss import AnyLoss
-from samplar.errors import UsageError, WeightsError
+from samplar.errors import UsageError
 from samplar.methods.contract import Batch, Method, Pass, is_oracle
 from samplar.methods.merge import plain_copy
 from samplar.methods.original import Original
 from samplar.methods.rates import relative_rates
 from samplar.methods.slab import apart, centre, together
+from samplar.methods.state import check_tensors
+from samplar.methods.steps import seen_through, tapped_steps
 from samplar.sam.model import Sam
-from samplar.sam.sites import first_trained_step
 
 MARK = "_samplar_method"
 """Attribute of a SAM that has a method on it: the method's name."""
 
 Keeper = Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]
 """Returns what a function makes of images, computed now or kept from before."""
-
-Step = Callable[[Tensor], Tensor]
-"""From images, or what the step before made of them, towards the embedding."""
 
 
 class AdaptedSam(nn.Module):
@@ -57,8 +54,9 @@ class AdaptedSam(nn.Module):
         self.keeper: Keeper | None = None
         self.recompute = False
         self.rates: dict[str, float] = {}
+        self._tapped = tapped_steps(sam, method, config)
         self._original = self._attach()
-        self._steps, self.prefix_steps = self._seen_through()
+        self._steps, self.prefix_steps = seen_through(sam, method, config, tapped=self._tapped)
 
     def _attach(self) -> Original:
         sam, name = self.sam, self.method.card.name
@@ -79,15 +77,6 @@ class AdaptedSam(nn.Module):
             trouble.pop_all()
         return original
 
-    def _seen_through(self) -> tuple[list[tuple[str, Step]], int]:
-        """Return the steps from images to what the method is given; how many of them are frozen."""
-        see, steps, first = self.method.see, self.sam.steps(), first_trained_step(self.sam)
-        if not self.method.embeds:
-            return [], 0
-        if see is None:
-            return list(steps), first
-        return [("see", partial(see, self.sam, self.config))], int(first == len(steps))
-
     @property
     def loss(self) -> AnyLoss:
         """How this method compares its output with labels."""
@@ -97,6 +86,12 @@ class AdaptedSam(nn.Module):
     def oracle(self) -> bool:
         """Whether it reads the truth of the very image it segments, with these settings."""
         return is_oracle(self.method.prompted(self.config))
+
+    @property
+    def averages(self) -> bool:
+        """Whether all slices of an image are segmented in use, and the results averaged."""
+        asked = self.method.averages
+        return self.slices > 1 and asked is not None and asked(self.config)
 
     def trained(self) -> dict[str, nn.Parameter]:
         """Return the trainable parameters by name."""
@@ -116,11 +111,23 @@ class AdaptedSam(nn.Module):
 
     def embed(self, prefix: Float[Tensor, "b c i j"]) -> Float[Tensor, "b d u v"]:
         """Run the rest of the encoder on what `prefix` returned; of neighbours nothing is kept."""
+        return self._embedded(prefix)[0]
+
+    def _embedded(
+        self, prefix: Tensor, *, every: bool = False
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the embedding and what the tapped steps made of the same slices."""
         x = apart(prefix, self.slices)
         again = self.recompute and torch.is_grad_enabled()
-        for _, step in self._steps[self.prefix_steps :]:
+        kept = {self.prefix_steps - 1: x}
+        for number, (_, step) in enumerate(self._steps[self.prefix_steps :], self.prefix_steps):
             x = checkpoint(step, x, use_reentrant=False) if again else step(x)
-        return centre(x, self.slices)
+            if number in self._tapped:
+                kept[number] = x
+        shown, *taps = (x, *(kept[number] for number in self._tapped))
+        if not every:
+            shown, *taps = (centre(part, self.slices) for part in (shown, *taps))
+        return shown, tuple(taps)
 
     def _batch(
         self,
@@ -128,9 +135,13 @@ class AdaptedSam(nn.Module):
         images: Tensor,
         labels: Tensor | None,
         chance: torch.Generator | None = None,
+        *,
+        every: bool = False,
     ) -> Batch:
-        shown = centre(apart(images, self.slices), self.slices)
-        return Batch(shown, self.embed(prefix), labels, self.classes, chance)
+        shown = apart(images, self.slices)
+        shown = shown if every else centre(shown, self.slices)
+        embedding, taps = self._embedded(prefix, every=every)
+        return Batch(shown, embedding, labels, self.classes, chance, taps)
 
     def forward(
         self,
@@ -139,7 +150,8 @@ class AdaptedSam(nn.Module):
         labels: Tensor | None = None,
         *,
         chance: torch.Generator | None = None,
-    ) -> Float[Tensor, "b k i j"]:
+        every: bool = False,
+    ) -> Float[Tensor, "n k i j"]:
         """Return class logits, background first, on the method's own grid over the frame.
 
         Args:
@@ -147,8 +159,10 @@ class AdaptedSam(nn.Module):
             images: as for `prefix`.
             labels: (b, s, s), for training and for oracle methods only.
             chance: of the random draws of a training step; None outside training.
+            every: of all slices that an image holds, one after another, not of the one in the
+                middle alone.
         """
-        batch = self._batch(prefix, images, labels, chance)
+        batch = self._batch(prefix, images, labels, chance, every=every)
         return self.method.logits(self.sam, self.config, batch, self.memory)
 
     def passes(
@@ -224,27 +238,3 @@ class AdaptedSam(nn.Module):
             for k, v in state.items()
             if k.startswith("memory.")
         }
-
-
-def check_tensors(
-    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], *, path: str
-) -> None:
-    """Refuse a state whose names or shapes differ from the expected ones."""
-    missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
-    if missing or extra:
-        raise WeightsError(
-            f"{len(missing)} tensors are missing (first: {missing[:2]}) and {len(extra)} are not "
-            f"expected (first: {extra[:2]})",
-            fix="Use the adapter with the method, classes and base weights it was made with",
-            code="adapter.keys",
-            path=path,
-        )
-    wrong = [n for n, t in expected.items() if t.shape != found[n].shape]
-    if wrong:
-        name = wrong[0]
-        raise WeightsError(
-            f"{name} has shape {tuple(found[name].shape)}, expected {tuple(expected[name].shape)}",
-            fix="Use the adapter with the method, classes and base weights it was made with",
-            code="adapter.shape",
-            path=path,
-        )

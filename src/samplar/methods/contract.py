@@ -1,4 +1,4 @@
-"""What a method is: one file with a card, a `Config` and at most nine functions.
+"""What a method is: one file with a card, a `Config` and at most eleven functions.
 
     card = Card(...)                              read without running the file: literals
     class Config(Strict)                               its settings
@@ -15,6 +15,10 @@
                                                        encoder sees a slice with; default: 0
     def see(sam, config, images)                       (b, e, i, j), what it is given of images in
                                                        place of SAM's embedding
+    def averages(config)                               whether in use it segments all these slices,
+                                                       and what is said of one is averaged
+    def taps(sam, config)                              names of SAM's steps whose output it needs
+                                                       besides the embedding; default: none
     LR = 5e-3                                          its learning rate; default: 1e-3
     FIT = {"training": {"iterations": 600}}            settings of a fit that it needs otherwise
                                                        than the preset has them; default: none
@@ -29,7 +33,7 @@ Everything else is derived: what trains, the adapter file, its size, the frozen 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +101,7 @@ class Batch:
         classes: number of foreground classes.
         chance: of the random draws of one training step, its own in every step; None at all other
             times, which is how a method that prompts itself from the labels knows that it trains.
+        taps: (b, c, u, v) each, what the steps that the method names in `taps` made of the images.
     """
 
     images: Tensor
@@ -104,6 +109,7 @@ class Batch:
     labels: Tensor | None
     classes: int
     chance: Generator | None = None
+    taps: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,11 +120,15 @@ class Pass:
         logits: (n, k, i, j), background first; the rows need not be the images of the batch.
         labels: (n, s, s) class indices of the rows, 255 where nothing is known.
         quality: (n,) the IoU that the model predicts for the mask of each row, if it does.
+        weight: how much its loss counts.
+        also: further outputs of the same step (deep supervision); their losses are added.
     """
 
     logits: Tensor
     labels: Tensor
     quality: Tensor | None = None
+    weight: float = 1.0
+    also: tuple[Pass, ...] = ()
 
 
 def is_oracle(prompts: str) -> bool:
@@ -149,6 +159,8 @@ class Method:
     passes: Callable[[Sam, Any, Batch, Memory], Iterator[Pass]] | None = None
     around: Callable[[Any], int] | None = None
     see: Callable[[Sam, Any, Tensor], Tensor] | None = None
+    taps: Callable[[Sam, Any], Sequence[str]] | None = None
+    averages: Callable[[Any], bool] | None = None
 
     def prompted(self, config: Strict) -> str:
         """Say what the method needs at test time with these settings, as its card does."""

@@ -65,6 +65,8 @@ def load_method(name: str) -> Method:
         passes=getattr(module, "passes", None),
         around=getattr(module, "around", None),
         see=getattr(module, "see", None),
+        taps=getattr(module, "taps", None),
+        averages=getattr(module, "averages", None),
     )
 
 

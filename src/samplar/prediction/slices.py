@@ -14,6 +14,7 @@ from samplar.io.slicing import neighbours
 from samplar.io.view import three_channels
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.slab import together
+from samplar.prediction.slabs import averaged_slabs
 from samplar.sam.device import encoder_batch
 from samplar.sam.frame import letterbox, letterbox_labels, unletterbox
 from samplar.sam.halving import by_halves
@@ -32,7 +33,8 @@ def predict_slices(
 ) -> Iterator[Float[Tensor, "b k h w"]]:
     """Yield class logits, background first, batch by batch, in the pixels of the slices.
 
-    With further frames the probabilities of all frames are averaged, and their logarithm is given.
+    With further frames the probabilities of all frames are averaged, and their logarithm is given;
+    so are those of all slabs that show a slice, if the method averages them.
 
     Args:
         model: in evaluation mode.
@@ -42,13 +44,28 @@ def predict_slices(
         also: sides of further frames in which every slice is seen.
         truth: class indices, for oracle methods only.
     """
+    parts = _of_frames(model, images, truth, sides=(size, *also), precision=precision)
+    if model.averages:
+        parts = averaged_slabs(parts, slices=model.slices, count=len(images))
+    yield from parts
+
+
+def _of_frames(
+    model: AdaptedSam,
+    images: Float[np.ndarray, "n c h w"],
+    truth: Integer[np.ndarray, "n h w"] | None,
+    *,
+    sides: Sequence[int],
+    precision: str,
+) -> Iterator[Float[Tensor, "b k h w"]]:
+    """Yield logits batch by batch, of all frames together; of every slice of a slab, if asked."""
     step = encoder_batch(model.sam.device)
     for start in range(0, len(images), step):
         part = _slabs(images, range(start, min(start + step, len(images))), model.slices)
         labels = None
         if truth is not None:
             labels = torch.from_numpy(np.ascontiguousarray(truth[start : start + step]))
-        shown = partial(_seen, model, part, labels, sides=(size, *also), precision=precision)
+        shown = partial(_seen, model, part, labels, sides=sides, precision=precision)
         yield by_halves(shown, len(part))
 
 
@@ -92,5 +109,5 @@ def _in_frame(
     framed = letterbox(images, size, padding=padding)
     shown = None if labels is None else letterbox_labels(labels, size)
     with autocast(precision, images.device):
-        logits = model(model.prefix(framed), framed, shown)
+        logits = model(model.prefix(framed), framed, shown, every=model.averages)
     return unletterbox(logits.float(), size, (images.shape[-2], images.shape[-1]))

@@ -41,6 +41,16 @@ def encoder_blocks(sam: Sam) -> list[BlockSite]:
     ]
 
 
+def quarter_blocks(sam: Sam) -> list[BlockSite]:
+    """Return the attention blocks that end a quarter, half, three quarters and all of them.
+
+    In ViT-B these are blocks 2, 5, 8 and 11, counted from 0, the ones that look everywhere. In a
+    TinyViT of ten such blocks all four are on the grid of the embedding.
+    """
+    blocks = encoder_blocks(sam)
+    return [blocks[-(-len(blocks) * quarter // 4) - 1] for quarter in (1, 2, 3, 4)]
+
+
 def _width(block: TinyViTBlock | ViTBlock) -> int:
     norm = block.norm2 if isinstance(block, ViTBlock) else block.local_conv.bn
     return len(norm.weight)
@@ -90,9 +100,25 @@ class Beside(nn.Module):
         return self.base(x) + self.added(seen)
 
 
+def add_before_block(sam: Sam, site: BlockSite, added: nn.Module) -> None:
+    """Let `added` change the tokens that come into a block."""
+    replace_module(sam, f"{site.name}.before", added)
+
+
+def add_between(sam: Sam, site: BlockSite, added: nn.Module) -> None:
+    """Let `added` change the tokens between a block's attention and its feed-forward layer."""
+    replace_module(sam, f"{site.name}.between", added)
+
+
 def add_after_attention(sam: Sam, site: BlockSite, added: nn.Module) -> None:
     """Let `added` change what a block's attention found, before it is added to the tokens."""
     name = f"{site.name}.attn"
+    replace_module(sam, name, After(sam.get_submodule(name), added))
+
+
+def add_after_mlp(sam: Sam, site: BlockSite, added: nn.Module) -> None:
+    """Let `added` change what a block's feed-forward layer made, before it joins the tokens."""
+    name = f"{site.name}.mlp"
     replace_module(sam, name, After(sam.get_submodule(name), added))
 
 

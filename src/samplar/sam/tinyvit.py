@@ -193,18 +193,25 @@ class Feedforward(nn.Module):
 
 
 class TinyViTBlock(nn.Module):
-    """Window attention, a depthwise convolution, a feed-forward layer."""
+    """Window attention, a depthwise convolution, a feed-forward layer.
+
+    What a method puts at `before` or `between` sees all tokens (b, h, w, c) on their way, before
+    attention or before the feed-forward layer, and returns them.
+    """
 
     def __init__(self, width: int, heads: int, window: int) -> None:
         super().__init__()
         self.attn = Attention(width, heads, window)
         self.mlp = Feedforward(width)
         self.local_conv = ConvNorm(width, width, kernel=3, groups=width)
+        self.before: nn.Module = nn.Identity()
+        self.between: nn.Module = nn.Identity()
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Apply the block."""
-        x = x + self.attn(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        last = self.local_conv(x).permute(0, 2, 3, 1)
+        last = self.before(x.permute(0, 2, 3, 1))
+        x = (last + self.attn(last)).permute(0, 3, 1, 2)
+        last = self.between(self.local_conv(x).permute(0, 2, 3, 1))
         return (last + self.mlp(last)).permute(0, 3, 1, 2)
 
 

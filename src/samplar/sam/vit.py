@@ -146,7 +146,11 @@ class Feedforward(nn.Module):
 
 
 class ViTBlock(nn.Module):
-    """Attention, within windows or over the whole grid, then a feed-forward layer."""
+    """Attention, within windows or over the whole grid, then a feed-forward layer.
+
+    What a method puts at `before` or `between` sees all tokens (b, h, w, c) on their way, before
+    attention or before the feed-forward layer, and returns them.
+    """
 
     def __init__(self, shape: ViTShape, *, everywhere: bool) -> None:
         super().__init__()
@@ -155,11 +159,13 @@ class ViTBlock(nn.Module):
         self.attn = Attention(shape.width, shape.heads, shape.grid, window=window)
         self.norm2 = nn.LayerNorm(shape.width, eps=1e-6)
         self.mlp = Feedforward(shape.width)
+        self.before: nn.Module = nn.Identity()
+        self.between: nn.Module = nn.Identity()
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Apply the block."""
-        last = x.permute(0, 2, 3, 1)
-        last = last + self.attn(self.norm1(last))
+        last = self.before(x.permute(0, 2, 3, 1))
+        last = self.between(last + self.attn(self.norm1(last)))
         return (last + self.mlp(self.norm2(last))).permute(0, 3, 1, 2)
 
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from samplar.config.loss import AnyLoss, ForegroundLossConfig, LossConfig
+from samplar.config.loss import AnyLoss, ForegroundLossConfig, LossConfig, SaliencyLossConfig
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.contract import Pass
 from samplar.sam.precision import autocast
@@ -16,6 +16,7 @@ from samplar.synthesis.samples import Samples
 from samplar.training.foreground_loss import foreground_loss
 from samplar.training.losses import IGNORE, segmentation_loss
 from samplar.training.mask_loss import mask_loss
+from samplar.training.saliency_loss import saliency_loss
 
 
 def pass_losses(
@@ -48,12 +49,20 @@ def pass_losses(
 
 
 def pass_loss(part: Pass, config: AnyLoss) -> Float[Tensor, ""]:
-    """Compare a pass with its labels, brought to the grid of its logits by nearest cell."""
+    """Compare every output of a pass with its labels and add up, each as much as it counts."""
+    own = part.weight * _output_loss(part, config)
+    return sum((pass_loss(other, config) for other in part.also), own)
+
+
+def _output_loss(part: Pass, config: AnyLoss) -> Float[Tensor, ""]:
+    """Compare one output with its labels, brought to the grid of its logits by nearest cell."""
     labels = _on_grid(part.labels, part.logits)
     if isinstance(config, LossConfig):
         return segmentation_loss(part.logits, labels, config)
     if isinstance(config, ForegroundLossConfig):
         return foreground_loss(part.logits, labels, config)
+    if isinstance(config, SaliencyLossConfig):
+        return saliency_loss(part.logits, labels, config)
     return mask_loss(part.logits, labels, config, quality=part.quality)
 
 

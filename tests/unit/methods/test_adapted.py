@@ -25,6 +25,27 @@ def test_a_method_that_adds_nothing_caches_the_whole_encoder(adapted, phantoms, 
         assert torch.equal(model.prefix(images), tiny_sam.encode(images))
 
 
+@pytest.mark.parametrize(
+    ("blocks", "recompute", "prefix"),
+    [("all", False, 3), ("all", True, 3), ("last:1", False, 4), ("last:1", True, 4)],
+)
+def test_taps_are_what_the_named_steps_made(blocks, recompute, prefix, adapted, phantoms):
+    """The frozen part reaches to the first tap at most: one tensor an image is kept."""
+    images, seen, tiny_sam = phantoms().images, [], adapted("zero-shot").sam
+    model = adapted("mas-sam", blocks=blocks)  # its adapters start at nothing
+    model.recompute = recompute
+    assert model.prefix_steps == prefix
+    x = images
+    for name, step in tiny_sam.steps():
+        x = step(x)
+        seen.append((name, x))
+    batch = model._batch(model.prefix(images), images, None)
+    tapped = model.method.taps(tiny_sam, model.config)
+    for name, tap in zip(tapped, batch.taps, strict=True):
+        torch.testing.assert_close(tap, dict(seen)[name], rtol=0, atol=1e-5)
+    torch.testing.assert_close(batch.embedding, x, rtol=0, atol=1e-5)
+
+
 def test_the_state_is_what_trains_and_what_is_remembered(adapted, phantoms, taught):
     trained = adapted("decoder-only")
     assert set(trained.adapter_state()) == set(trained.trained())

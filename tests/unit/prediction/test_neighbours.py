@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from samplar.api.fit import fit
@@ -55,10 +56,11 @@ def test_an_exemplar_brings_its_neighbours_and_keeps_its_digest(volumes):
     assert torch.equal(samples.images[1, 6:], after.images[0])
 
 
-def test_it_trains_on_exemplars_with_neighbours_and_segments_volumes(volumes, tmp_path):
+@pytest.mark.parametrize("method", ["med-sa", "ma-sam"])
+def test_it_trains_on_exemplars_with_neighbours_and_segments_volumes(method, volumes, tmp_path):
     config = FitConfig(
         dataset=volumes,
-        method="med-sa",
+        method=method,
         method_config={"neighbours": 1},
         weights="tiny-vit-sam",
         size=32,

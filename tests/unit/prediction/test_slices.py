@@ -61,7 +61,7 @@ def test_truth_is_framed_like_the_image(adapted, arrays):
     model = adapted("zero-shot")
     seen = []
     real = model.forward
-    model.forward = lambda p, i, t: seen.append((i, t)) or real(p, i, t)
+    model.forward = lambda p, i, t, every: seen.append((i, t)) or real(p, i, t, every=every)
     predicted(model, images, truth=labels)
     assert len(seen) == 2
     for framed, truth in seen:
