@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
+from samplar.errors import UsageError
+from samplar.methods.contract import Batch
 from samplar.sam.prompt import Prompts
 
 RING = 0.25
 """How far from the structure's box points outside may lie, as a share of its longer side."""
 NARROWEST = 4
 """The same in pixels, for small structures."""
+
+
+def truth_of(batch: Batch, method: str) -> Integer[Tensor, "b s s"]:
+    """Return the labels of what an oracle is to segment.
+
+    Args:
+        batch: what it is given.
+        method: its name, for the refusal.
+
+    Raises:
+        UsageError: `methods.oracle` when the images come without labels.
+    """
+    if batch.labels is None:
+        raise UsageError(
+            f"{method} is an oracle that reads the labels of what it segments, and there are none",
+            fix="Use it on a labelled data set, or choose a method that needs no prompt",
+            code="methods.oracle",
+        )
+    return batch.labels
 
 
 def box_of(mask: Bool[Tensor, "h w"]) -> Float[Tensor, " 4"]:

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from samplar.config.base import Strict
 from samplar.config.loss import MaskLossConfig
-from samplar.errors import UsageError
 from samplar.methods.asking import class_logits, decode_rows, shown_classes
 from samplar.methods.bottleneck import Start
 from samplar.methods.contract import Batch, Card, Memory, Pass
@@ -29,7 +28,7 @@ from samplar.methods.interaction import (
     draw_targets,
     first_prompts,
 )
-from samplar.methods.oracle_prompts import box_prompts, spread_points
+from samplar.methods.oracle_prompts import box_prompts, spread_points, truth_of
 from samplar.sam.blocks import BlockSite, add_beside_mlp, encoder_blocks
 from samplar.sam.model import Sam
 from samplar.sam.prompt import Prompts
@@ -193,14 +192,9 @@ def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tens
     Raises:
         UsageError: `methods.oracle` when the images come without labels.
     """
-    if batch.labels is None:
-        raise UsageError(
-            "sam-med2d is an oracle that reads the labels of what it segments, and there are none",
-            fix="Use it on a labelled data set, or choose a method that needs no prompt",
-            code="methods.oracle",
-        )
-    shown = shown_classes(batch.labels, batch.classes)
-    targets = Targets(shown.image, shown.truth, (batch.labels != IGNORE)[shown.image])
+    truth = truth_of(batch, card.name)
+    shown = shown_classes(truth, batch.classes)
+    targets = Targets(shown.image, shown.truth, (truth != IGNORE)[shown.image])
     if config.prompt == "box":
         answer = _ask(sam, batch, targets, box_prompts(targets.truth))
     else:

@@ -18,12 +18,11 @@ from torch import Tensor
 
 from samplar.config.base import Strict
 from samplar.config.loss import MaskLossConfig
-from samplar.errors import UsageError
 from samplar.methods.asking import class_logits, shown_classes
 from samplar.methods.bottleneck import Start
 from samplar.methods.contract import Batch, Card, Memory, Pass
 from samplar.methods.interaction import draw_targets, moved_boxes
-from samplar.methods.oracle_prompts import box_prompts
+from samplar.methods.oracle_prompts import box_prompts, truth_of
 from samplar.methods.resnet import RESNET_34, RESNET_50, SMALL
 from samplar.methods.side_branch import (
     add_branch,
@@ -137,13 +136,7 @@ def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tens
     Raises:
         UsageError: `methods.oracle` when the images come without labels.
     """
-    if batch.labels is None:
-        raise UsageError(
-            "sam-unet is an oracle that reads the labels of what it segments, and there are none",
-            fix="Use it on a labelled data set, or choose a method that needs no prompt",
-            code="methods.oracle",
-        )
-    shown = shown_classes(batch.labels, batch.classes)
+    shown = shown_classes(truth_of(batch, card.name), batch.classes)
     low = _ask(sam, batch, shown.image, box_prompts(shown.truth))
     return class_logits(
         low, shown.image, shown.index, images=len(batch.images), classes=batch.classes

@@ -16,12 +16,11 @@ from pydantic import Field
 from torch import Tensor
 
 from samplar.config.base import Strict
-from samplar.errors import UsageError
 from samplar.methods.asking import ABSENT, class_logits, decode_rows, shown_classes
 from samplar.methods.automatic import Sieve, automatic_masks
 from samplar.methods.content import content_masks, content_sizes
 from samplar.methods.contract import Batch, Card, Memory
-from samplar.methods.oracle_prompts import box_prompts, point_prompts
+from samplar.methods.oracle_prompts import box_prompts, point_prompts, truth_of
 from samplar.sam.model import Sam
 
 card = Card(
@@ -61,13 +60,7 @@ def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tens
     Raises:
         UsageError: `methods.oracle` when the images come without labels.
     """
-    if batch.labels is None:
-        raise UsageError(
-            "zero-shot is an oracle that reads the labels of what it segments, and there are none",
-            fix="Use it on a labelled data set, or choose a method that needs no prompt",
-            code="methods.oracle",
-        )
-    asked = _ask(batch, batch.labels)
+    asked = _ask(batch, truth_of(batch, card.name))
     masks = (_chosen if config.prompt == "automatic" else _prompted)(sam, config, asked)
     return class_logits(
         masks, asked.image, asked.index, images=len(batch.images), classes=batch.classes
