@@ -18,6 +18,7 @@ from jaxtyping import Integer
 from torch import Tensor
 
 from samplar.config.training import TrainingConfig
+from samplar.io.atomic import make_folder
 from samplar.methods.adapted import AdaptedSam
 from samplar.synthesis.samples import Samples
 from samplar.training.loop import TrainingRun, train
@@ -79,6 +80,7 @@ def refit(model: AdaptedSam, pool: Pool, refits: Refits) -> None:
 
     Raises:
         ResourceError: `training.not_finite`.
+        OutputError: see `samplar.io.atomic`.
     """
     learnt = copied_state(model)
     for number, fold in enumerate(refits.folds):
@@ -100,7 +102,7 @@ def copied_state(model: AdaptedSam) -> dict[str, Tensor]:
 def _shorter(refits: Refits, number: int, fold: Sequence[int]) -> TrainingRun:
     run, before = refits.run, number * refits.config.iterations
     folder = run.folder / FOLDER / str(number)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     parts = [run.digest, refits.config.model_dump(mode="json"), list(fold)]
     return replace(
         run,

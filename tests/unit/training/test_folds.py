@@ -5,11 +5,12 @@ import torch
 
 from samplar.config.fit import FitConfig
 from samplar.config.synthesis import SynthesisConfig
+from samplar.errors import OutputError
 from samplar.sam.seeded import digest_of
 from samplar.synthesis.draw import Draw
 from samplar.synthesis.synthesizer import Synthesizer
 from samplar.training.fit import refit_config, with_refits
-from samplar.training.folds import Refits, copied_state, refit, without
+from samplar.training.folds import FOLDER, Refits, copied_state, refit, without
 from samplar.training.loop import train
 from samplar.training.pool import fill_pool
 
@@ -52,6 +53,14 @@ def test_an_image_that_is_partly_of_a_held_out_exemplar_is_left_out_too(pool):
     assert torch.equal(prefix, expected)
     assert torch.equal(samples.images, rows.images)
     assert part.exemplars_of(torch.tensor([1, 2])) == [2]
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_one_line(model, pool, running, tmp_path):
+    run = running(folder=tmp_path, iterations=2)
+    (tmp_path / FOLDER).write_text("in the way")
+    further = Refits([[1]], copied_state(model), run, run.config, lambda *_: None, lambda n: None)
+    with pytest.raises(OutputError, match="folds"):
+        refit(model, pool, further)
 
 
 @pytest.fixture

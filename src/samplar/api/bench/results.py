@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from samplar.errors import InputError, ResourceError
 from samplar.evaluation.cell import Cell
-from samplar.io.atomic import ensure_writable, write_bytes
+from samplar.io.atomic import ensure_writable, make_folder, write_bytes
 
 CELLS = "cells"
 
@@ -46,7 +46,7 @@ class Results:
     def area(self, name: str) -> Path:
         """Return a folder of it, made if absent: exemplars, splits, overlays, plans, work."""
         folder = self.path / name
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         return folder
 
     def read_cells(self) -> dict[str, Cell]:
