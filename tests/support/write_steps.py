@@ -162,7 +162,11 @@ class Disk:
             return
         number = path.stat().st_ino
         if path.is_dir():
-            self.folders[number] = {entry.name: entry.stat().st_ino for entry in path.iterdir()}
+            entries = {entry: entry.stat().st_ino for entry in path.iterdir()}
+            self.folders[number] = {entry.name: inner for entry, inner in entries.items()}
+            for entry, inner in entries.items():
+                if entry.is_dir():  # one that was never synced itself comes back empty
+                    self.folders.setdefault(inner, {})
         else:
             self.files[number] = path.read_bytes()
 

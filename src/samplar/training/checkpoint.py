@@ -58,7 +58,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """
     final = folder / f"step-{checkpoint.step:06d}"
     working = folder / f"{final.name}.tmp"
-    _clear(working)
+    shutil.rmtree(working, ignore_errors=True)
     make_folder(working)
     files = {ADAPTER: checkpoint.adapter, OPTIMIZER: checkpoint.optimizer, MEANS: checkpoint.means}
     digests = {
@@ -77,14 +77,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
 def sweep(folder: Path) -> None:
     """Remove what a process that was killed left half written."""
     for unfinished in folder.glob("step-*.tmp"):
-        _clear(unfinished)
-
-
-def _clear(unfinished: Path) -> None:
-    """Remove a folder, or what a file system that lost power made of one."""
-    if unfinished.is_file():
-        unfinished.unlink()
-    shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _write(path: Path, data: bytes) -> str:
