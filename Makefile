@@ -18,8 +18,9 @@ test: export SAMPLAR_DATA ?= $(abspath $(wildcard ../shared/data))
 test: $(DEV)/installed lint  ## everything CI runs
 	$(DEV)/bin/python -m pytest -n 2 --dist loadfile $(COVER)
 
-coverage:  ## the same tests, counting which lines they reach; fails below 95 % (a third slower)
+coverage:  ## the same tests, counting what they reach; fails below 95 % (a third slower)
 	$(MAKE) test COVER="--cov --cov-report=term"
+	$(DEV)/bin/python tools/coverage_floors.py
 
 lint: $(DEV)/installed
 	$(DEV)/bin/ruff format --check .
