@@ -222,7 +222,7 @@ def main() -> None:
     save_file(
         {name: tensor.detach().contiguous().clone() for name, tensor in kept.items()},
         GOLDEN,
-        {name: json.dumps(layout(module)) for name, module in made.items()},
+        {"layouts": json.dumps({name: layout(module) for name, module in made.items()})},
     )
 
 

@@ -40,7 +40,7 @@ def _recipe():
 recipe = _recipe()
 GOLDEN = load_file(recipe.GOLDEN)
 with safe_open(recipe.GOLDEN, "pt") as file:
-    LAYOUTS = {name: json.loads(text) for name, text in file.metadata().items()}
+    LAYOUTS = json.loads(file.metadata()["layouts"])
 
 HEADS = {"decoder": "transformer", "cnn": "cnn"}
 FIRST = {"input_block": 0, "blocks": 4, "final": 8}
@@ -91,10 +91,9 @@ def model_of(head):
     config = Config(head=HEADS[head], head_init="random", pixels="unit")
     model = AdaptedSam(sam, load_method("autosam-decoder"), config, recipe.CLASSES[head] - 1)
     parts = under(theirs, "mask_decoder.")
-    names = {
-        n: our_name(head, n) for n in parts if not n.startswith("iou_")
-    }  # frozen, as published
-    state = {ours: as_ours(parts[n], ours) for n, ours in names.items()}
+    trained = [name for name in parts if not name.startswith("iou_")]  # as published
+    names = {name: our_name(head, name) for name in trained}
+    state = {ours: as_ours(parts[name], ours) for name, ours in names.items()}
     model.load_adapter_state(state, path="made up")
     if head == "decoder":
         sam.mask_decoder.class_tokens.quality.copy_(theirs["mask_decoder.iou_token.weight"])
