@@ -83,6 +83,17 @@ def test_whole_scaling_keeps_whole_numbers(tmp_path):
     assert volume.array.dtype == np.int32
 
 
+@pytest.mark.parametrize(
+    ("inter", "kind"),
+    [(2**15 - 2, np.int16), (2**15 - 1, np.int32), (-(2**15), np.int16), (-(2**15) - 1, np.int32)],
+)
+def test_whole_numbers_take_the_smallest_kind_that_holds_them(tmp_path, inter, kind):
+    ends = np.array([0, 1], dtype=np.uint16).reshape(2, 1, 1)
+    volume = nifti.read(stretched(tmp_path / "a.nii", 1, inter, ends))
+    assert volume.array.dtype == kind
+    assert volume.array.ravel().tolist() == [inter, inter + 1]
+
+
 def test_fractional_scaling_gives_floats(tmp_path):
     path = stretched(tmp_path / "a.nii", 0.25, 1.5, noise())
     volume = nifti.read(path)

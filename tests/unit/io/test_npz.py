@@ -81,6 +81,12 @@ def test_plain_labels_and_probabilities_come_back(tmp_path):
     assert np.array_equal(made, chances[..., 0])
 
 
+@pytest.mark.parametrize("shape", [(5, 6), (3, 4, 5, 6, 1)])
+def test_probabilities_of_another_rank_are_refused(tmp_path, shape):
+    path = saved(tmp_path / "p.npz", probabilities=np.zeros(shape, np.float32))
+    assert refused(path, npz.read_probabilities).code == "io.dimensions"
+
+
 def test_what_is_not_written_is_noticed(tmp_path, monkeypatch):
     image = npz.read(saved(tmp_path / "a.npz", imgs=CT[0]))
     other = saved(tmp_path / "other.npz", segs=GTS[0]).read_bytes()

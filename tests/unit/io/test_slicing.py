@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samplar.io.affine import Affine
-from samplar.io.slicing import choose_plane, slicing_of
+from samplar.io.slicing import choose_plane, neighbours, slicing_of
 from samplar.io.volume import LabelVolume, Volume
 
 PLANES = ("axial", "coronal", "sagittal")
@@ -144,3 +144,17 @@ def test_the_majority_decides_and_ties_go_to_axial():
     assert choose_plane([coronal, coronal, axial]) == "coronal"
     assert choose_plane([coronal, axial]) == "axial"
     assert choose_plane([]) == "axial"
+
+
+@pytest.mark.parametrize(
+    ("number", "count", "around", "near"),
+    [
+        (2, 5, 0, [2]),
+        (2, 5, 1, [1, 2, 3]),
+        (0, 5, 2, [0, 0, 0, 1, 2]),
+        (4, 5, 2, [2, 3, 4, 4, 4]),
+        (0, 1, 1, [0, 0, 0]),
+    ],
+)
+def test_beyond_the_ends_the_first_and_last_slice_are_repeated(number, count, around, near):
+    assert neighbours(number, count, around=around) == near

@@ -52,3 +52,10 @@ def test_two_subjects_for_one_file_are_refused(files):
     index = files.text("index.csv", "file,subject\na,ann\na,bob\n")
     with pytest.raises(InputError, match="a has the subjects ann and bob"):
         with_subjects(CASES, index)
+
+
+def test_a_broken_table_is_refused_with_its_line(files):
+    index = files.text("index.csv", 'file,subject\na,ann\nb,"bob\n')
+    with pytest.raises(InputError, match="not a valid table, near line 2") as caught:
+        with_subjects(CASES, index)
+    assert caught.value.code == "document.unreadable"
