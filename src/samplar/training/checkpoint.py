@@ -61,14 +61,17 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     shutil.rmtree(working, ignore_errors=True)
     make_folder(working)
     files = {ADAPTER: checkpoint.adapter, OPTIMIZER: checkpoint.optimizer, MEANS: checkpoint.means}
-    digests = {
-        name: _write(working / name, save(dict(tensors)))
-        for name, tensors in files.items()
-        if tensors or name != MEANS
-    }
-    state = {"step": checkpoint.step, "run": checkpoint.run, "sha256": digests}
-    _write(working / STATE, json.dumps({**state, "state": _digest(state)}, indent=1).encode())
-    replace_folder(working, final)
+    try:
+        digests = {
+            name: _write(working / name, save(dict(tensors)))
+            for name, tensors in files.items()
+            if tensors or name != MEANS
+        }
+        state = {"step": checkpoint.step, "run": checkpoint.run, "sha256": digests}
+        _write(working / STATE, json.dumps({**state, "state": _digest(state)}, indent=1).encode())
+        replace_folder(working, final)
+    finally:  # on a full disk half a checkpoint would be in the way of all else
+        shutil.rmtree(working, ignore_errors=True)
     for old in sorted(folder.glob("step-??????"))[:-KEPT]:
         remove_folder(old)
     return final

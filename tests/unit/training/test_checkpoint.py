@@ -62,7 +62,7 @@ def test_writing_a_step_again_replaces_it(tmp_path):
 
 
 @pytest.mark.parametrize("survived", range(3))
-def test_a_run_killed_between_two_files_leaves_the_older_checkpoint(
+def test_a_write_that_fails_between_two_files_leaves_the_older_checkpoint_alone(
     tmp_path, monkeypatch, survived
 ):
     write_checkpoint(tmp_path, state(1))
@@ -79,12 +79,13 @@ def test_a_run_killed_between_two_files_leaves_the_older_checkpoint(
         with pytest.raises(KeyboardInterrupt):
             write_checkpoint(tmp_path, state(2))
     assert newest(tmp_path) == (1, [])
+    assert names(tmp_path) == ["step-000001"]
     write_checkpoint(tmp_path, state(2))  # the same step, after resuming
     assert newest(tmp_path) == (2, [])
     assert names(tmp_path) == ["step-000001", "step-000002"]
 
 
-def test_a_run_killed_before_the_rename_leaves_the_older_checkpoint(tmp_path, monkeypatch):
+def test_a_rename_that_fails_leaves_the_older_checkpoint_alone(tmp_path, monkeypatch):
     write_checkpoint(tmp_path, state(1))
 
     def dies(self, target):
@@ -95,6 +96,7 @@ def test_a_run_killed_before_the_rename_leaves_the_older_checkpoint(tmp_path, mo
         with pytest.raises(KeyboardInterrupt):
             write_checkpoint(tmp_path, state(2))
     assert newest(tmp_path) == (1, [])
+    assert names(tmp_path) == ["step-000001"]
 
 
 def flip(path):
