@@ -59,9 +59,9 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     final = folder / f"step-{checkpoint.step:06d}"
     working = folder / f"{final.name}.tmp"
     shutil.rmtree(working, ignore_errors=True)
-    make_folder(working)
     files = {ADAPTER: checkpoint.adapter, OPTIMIZER: checkpoint.optimizer, MEANS: checkpoint.means}
     try:
+        make_folder(working)
         digests = {
             name: _write(working / name, save(dict(tensors)))
             for name, tensors in files.items()
