@@ -76,7 +76,6 @@ def _check_length(stream: bytes, expected: int, path: Path) -> None:
     inflater = zlib.decompressobj()
     try:
         found = len(inflater.decompress(stream, expected + 1))
-        found += len(inflater.decompress(inflater.unconsumed_tail, 1))  # the end, and its checksum
     except zlib.error as error:
         raise damaged(f"pixels cannot be decoded ({error})", path) from error
     if found == expected and not inflater.eof:

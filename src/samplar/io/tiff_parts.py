@@ -129,14 +129,11 @@ def _inflated(data: bytes, most: int, path: Path) -> bytes:
     inflater = zlib.decompressobj()
     try:
         held = inflater.decompress(data, most + 1)
-        if len(held) > most:
-            raise damaged(f"a part of pixels holds more than the {most:,} bytes that belong", path)
-        ended = inflater.eof or (
-            not inflater.decompress(inflater.unconsumed_tail, 1) and inflater.eof
-        )
     except zlib.error as error:
         raise damaged(f"a part of pixels cannot be inflated ({error})", path) from error
-    if not ended:
+    if len(held) > most:
+        raise damaged(f"a part of pixels holds more than the {most:,} bytes that belong", path)
+    if not inflater.eof:
         raise damaged(f"a part of pixels has no end after {len(held):,} bytes", path)
     return held
 
