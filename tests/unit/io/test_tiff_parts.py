@@ -32,7 +32,7 @@ def saved(path: Path, image: np.ndarray = IMAGE, **options: object) -> Path:
 
 
 def with_predictor(path: Path, **options: object) -> Path:
-    """Return tiles of zeros said to be stored as differences, which tifffile makes with help alone."""
+    """Write tiles of zeros as differences, which tifffile makes with the help of another alone."""
     tiles = iter([zlib.compress(bytes(16 * 32 * 3))] * 9)
     return saved(path, tiles, shape=IMAGE.shape, dtype=np.uint8, predictor=2, **options)
 
