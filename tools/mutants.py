@@ -40,6 +40,8 @@ TESTED_BY = {
     "io/hub_errors.py": ("io/test_hub.py",),
     "io/hub_repository.py": ("io/test_hub.py",),
     "io/layouts/listing.py": ("io/layouts",),
+    "io/nifti.py": ("io/test_nifti.py", "io/test_probabilities.py"),
+    "io/npz.py": ("io/test_npz.py", "io/test_probabilities.py"),
     "io/origins.py": ("sam/test_own.py",),
     "io/shards.py": ("sam/test_sharded.py",),
     "io/survey.py": ("io/test_dataset.py", "io/test_check.py"),

@@ -129,18 +129,15 @@ def test_no_more_columns_than_tiles():
     assert contact_sheet([np.zeros((5, 4, 3), np.uint8)], [""], columns=9).shape == (45, 24, 3)
 
 
-def ink(sheet: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows and columns that differ from the paper, from a row on."""
-    drawn = (sheet[top:] != sheet[0, 0]).any(axis=2)
-    return top + np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-
-
 def test_a_caption_lies_in_its_line_below_the_row():
-    tiles = [np.full((30, 60, 3), 200, np.uint8), np.full((20, 60, 3), 200, np.uint8)]
-    rows, columns = ink(contact_sheet(tiles, ["", "Mg"], columns=2), top=40)
-    assert rows.min() >= 45
-    assert rows.max() < 60
-    assert 80 <= columns.min() <= 82
+    tiles = [np.full((height, 60, 3), 200, np.uint8) for height in (30, 20, 25)]
+    for captions, end, left in ((["", "Mg", ""], 40, 80), (["", "", "Mg"], 95, 10)):
+        plain, sheet = (contact_sheet(tiles, c, columns=2) for c in ([""] * 3, captions))
+        drawn = (sheet != plain).any(axis=2)
+        rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
+        assert end + 5 <= rows.min()
+        assert rows.max() < end + 20
+        assert left <= columns.min() <= left + 2
 
 
 def text_width(text: str) -> int:
