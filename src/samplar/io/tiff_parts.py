@@ -140,7 +140,7 @@ def _inflated(data: bytes, most: int, path: Path) -> bytes:
 
 def _jpeg(data: bytes, parts: Parts, shape: tuple[int, int, int], path: Path) -> np.ndarray:
     """Decode a JPEG whose tables may stand apart from it."""
-    if not data.startswith(b"\xff\xd8") or data.rfind(b"\xff\xd9") < 0:
+    if not data.startswith(b"\xff\xd8") or b"\xff\xd9" not in data:
         raise damaged("a part of pixels is no whole JPEG", path)
     tables = parts.tables[_TRANSFORM_AT:-2]  # without the marks that begin and end it
     colours = _AS_RGB if parts.as_rgb and parts.channels == 3 else b""

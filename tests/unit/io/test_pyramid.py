@@ -175,6 +175,31 @@ def test_beside_the_image_all_is_white(slide, x, y):
     assert (region == 255).all()
 
 
+@pytest.mark.parametrize(
+    ("corner", "size", "parts"),
+    [
+        ((0, 0), (128, 128), 4),
+        ((0, 0), (64, 64), 1),
+        ((64, 64), (64, 64), 1),
+        ((63, 0), (2, 64), 2),
+    ],
+)
+def test_no_part_is_read_that_the_region_does_not_touch(tmp_path, monkeypatch, corner, size, parts):
+    image, read = colours(128, 128), []
+    real = pyramid.decode_part
+
+    def counted(*given, **options):
+        read.append(given)
+        return real(*given, **options)
+
+    monkeypatch.setattr(pyramid, "decode_part", counted)
+    (x, y), (width, height) = corner, size
+    with Pyramid(save(tmp_path / "x.tif", image, levels=1)) as opened:
+        found = opened.read(0, x=x, y=y, width=width, height=height)
+    assert np.array_equal(found, image[y : y + height, x : x + width])
+    assert len(read) == parts
+
+
 def test_a_region_is_bounded_by_its_bytes(slide, monkeypatch):
     monkeypatch.setattr(pyramid, "MAX_DECODED", 10 * 20 * 3)
     with Pyramid(slide) as opened:

@@ -198,7 +198,9 @@ def test_labels_are_written_and_come_back(tmp_path, name, top, dtype):
     labels = raster.read_labels(tmp_path / name)
     assert np.array_equal(labels.array, values)
     assert labels.array.dtype == dtype
-    assert np.array_equal(np.asarray(Image.open(tmp_path / name)), values[..., 0])
+    with Image.open(tmp_path / name) as image:
+        assert image.format == ("TIFF" if name == "a.tif" else "PNG")
+        assert np.array_equal(np.asarray(image), values[..., 0])
 
 
 def test_labels_that_do_not_come_back_are_noticed(tmp_path, monkeypatch):

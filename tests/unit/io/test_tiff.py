@@ -94,6 +94,10 @@ def test_tiles_are_read():
     assert np.array_equal(tiff.decode(made(array, tile=(16, 16)), HERE).array, array)
 
 
+def test_a_single_pixel_is_read():
+    assert tiff.decode(made(np.full((1, 1), 7, np.uint8)), HERE).array.tolist() == [[7]]
+
+
 def test_lzw_is_read():
     for array in (GREY, RGB, GREY.astype(np.uint16) * 200):
         data = by_pillow(array, compression="tiff_lzw")
