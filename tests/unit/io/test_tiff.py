@@ -133,6 +133,12 @@ def test_sparse_pixels_are_refused():
     assert refused(data).code in ("io.truncated", "io.corrupt")
 
 
+def test_as_many_strips_as_the_height_needs():
+    error = refused(patched(made(GREY, rowsperstrip=16), "RowsPerStrip", 4))
+    assert error.code == "io.truncated"
+    assert "1 of 4 strips or tiles of pixels are there" in error.problem
+
+
 @pytest.mark.parametrize("pages", [2, 5])
 def test_a_stack_of_pages_is_refused_with_a_way_out(pages):
     error = refused(made(np.stack([GREY] * pages), photometric="minisblack"))
