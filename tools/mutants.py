@@ -42,10 +42,8 @@ TESTED_BY = {
     "io/layouts/listing.py": ("io/layouts",),
     "io/nifti.py": ("io/test_nifti.py", "io/test_probabilities.py"),
     "io/npz.py": ("io/test_npz.py", "io/test_probabilities.py"),
-    "io/origins.py": ("sam/test_own.py",),
     "io/tiff_parts.py": ("io/test_tiff_parts.py", "io/test_pyramid.py"),
     "io/tiles.py": ("io/test_tiles.py", "api/test_tiles.py"),
-    "io/wording.py": ("io/test_splits.py", "io/test_labels.py"),
 }
 """The tests of files, or of folders, that have no test file of their name."""
 
