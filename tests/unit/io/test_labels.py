@@ -16,6 +16,7 @@ def test_the_numbers_that_adapters_rely_on():
 
 def test_a_set_is_as_long_as_its_classes():
     assert len(LABELS) == 2
+    assert {LABELS: 1}[LabelSet(("liver", "tumour"), (2, 300), ignore=7)] == 1
     assert LABELS.indices == {0: 0, 2: 1, 300: 2, 7: IGNORE}
 
 

@@ -136,6 +136,8 @@ def test_transparency(tmp_path):
     volume = raster.read(saved(tmp_path / "a.png", constant))
     assert np.array_equal(volume.array[0, ..., 0], GREY)
     assert len(volume.array) == 1
+    pixel = np.array([[[7, 9]]], np.uint8)
+    assert raster.read(saved(tmp_path / "p.png", pixel)).array.tolist() == [[[[7]]]]
     error = refused(saved(tmp_path / "b.png", np.dstack([GREY, GREY])))
     assert error.code == "io.channels"
     assert f"takes {len(np.unique(GREY))} values" in error.problem
