@@ -57,7 +57,8 @@ def test_sizes_are_bounded(depth, most):
 
 def test_without_a_word_a_pixel_is_a_byte():
     check_size(MAX_PIXELS, 1, Path("a"))
-    assert refused(MAX_PIXELS, 2) == "io.too_large"
+    with pytest.raises(InputError, match="pixels of 1 bytes"):
+        check_size(MAX_PIXELS, 2, Path("a"))
 
 
 def test_no_picture_is_empty():
