@@ -40,13 +40,10 @@ TESTED_BY = {
     "io/hub_errors.py": ("io/test_hub.py",),
     "io/hub_repository.py": ("io/test_hub.py",),
     "io/layouts/listing.py": ("io/layouts",),
-    "io/origins.py": ("sam/test_own.py",),
-    "io/shards.py": ("sam/test_sharded.py",),
-    "io/survey.py": ("io/test_dataset.py", "io/test_check.py"),
-    "io/tiff_parts.py": ("io/test_pyramid.py",),
-    "io/tiles.py": ("api/test_tiles.py",),
-    "io/view.py": ("training/test_embed.py", "prediction/test_adapter.py"),
-    "io/wording.py": ("io/test_splits.py", "io/test_labels.py"),
+    "io/nifti.py": ("io/test_nifti.py", "io/test_probabilities.py"),
+    "io/npz.py": ("io/test_npz.py", "io/test_probabilities.py"),
+    "io/tiff_parts.py": ("io/test_tiff_parts.py", "io/test_pyramid.py"),
+    "io/tiles.py": ("io/test_tiles.py", "api/test_tiles.py"),
 }
 """The tests of files, or of folders, that have no test file of their name."""
 

@@ -45,9 +45,8 @@ class IntensityRule(Strict):
         Percentiles are taken over the whole array given, so give the volume, not a slice of it.
         """
         out = np.empty(array.shape, dtype=np.float32)
-        for channel, target in zip(array, out, strict=True):
-            low, high = self.limits(channel)
-            target[...] = _scaled(channel, low, high)
+        for number, channel in enumerate(array):
+            out[number] = _scaled(channel, *self.limits(channel))
         return out
 
     def limits(self, channel: np.ndarray) -> tuple[float, float]:

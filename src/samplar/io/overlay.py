@@ -139,7 +139,7 @@ def _placed_legend(names: Sequence[str], width: int) -> list[tuple[int, int, str
     entries = []
     x, y = _GAP, 0
     for name in names:
-        text = _fitted(name, max(width - 2 * _GAP - 18, 1))
+        text = _fitted(name, width - 2 * _GAP - 18)
         step = 18 + math.ceil(_font().getlength(text)) + 2 * _GAP
         if x > _GAP and x + step - _GAP > width:
             x, y = _GAP, y + _LINE

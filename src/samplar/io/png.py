@@ -13,7 +13,7 @@ from samplar.errors import InputError
 from samplar.io.picture import DECODE_ERRORS, Picture, check_size, damaged
 
 _GREY, _PALETTE = 0, 3  # PNG colour types
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_CHANNELS = {2: 3, 4: 2, 6: 4}  # of the colour types that have more than one
 _ADAM7 = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
     *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
@@ -63,7 +63,7 @@ def _inflated_size(width: int, height: int, bits: int, *, laced: bool) -> int:
     """Return how many bytes the pixels take before compression: rows, each with a filter byte."""
     total = 0
     for x, y, dx, dy in _ADAM7 if laced else ((0, 0, 1, 1),):
-        columns, rows = max(0, -(-(width - x) // dx)), max(0, -(-(height - y) // dy))
+        columns, rows = -(-(width - x) // dx), -(-(height - y) // dy)
         total += rows * (1 + -(-columns * bits // 8)) if columns else 0
     return total
 
@@ -76,10 +76,11 @@ def _check_length(stream: bytes, expected: int, path: Path) -> None:
     inflater = zlib.decompressobj()
     try:
         found = len(inflater.decompress(stream, expected + 1))
-        found += len(inflater.decompress(inflater.unconsumed_tail, 1))  # the end, and its checksum
     except zlib.error as error:
         raise damaged(f"pixels cannot be decoded ({error})", path) from error
-    if found != expected or not inflater.eof:
+    if found == expected and not inflater.eof:
+        raise damaged(f"its pixels have no end after {found:,} bytes", path)
+    if found != expected:
         more = "or more " if found > expected else ""
         problem = f"holds {found:,} {more}bytes of pixels, its header says {expected:,}"
         raise damaged(problem, path)
@@ -94,7 +95,7 @@ def _check_chunks(data: bytearray, path: Path) -> tuple[bytes, bytes]:
         length = int.from_bytes(data[at : at + 4], "big")
         name = bytes(data[at + 4 : at + 8])
         end = at + 12 + length
-        if len(data) < max(end, at + 12):
+        if len(data) < end:
             problem = f"file ends after {len(data):,} bytes, its next part needs {end:,}"
             raise damaged(problem, path, code="io.truncated")
         if zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):

@@ -92,7 +92,7 @@ def _decode(path: Path, *, labels: bool = False) -> Picture:
 
 
 def _decode_jpeg(data: bytearray, path: Path) -> Picture:
-    if data.rfind(b"\xff\xd9") < 0:
+    if b"\xff\xd9" not in data:
         problem = f"file ends after {len(data):,} bytes without the end mark of a JPEG"
         raise damaged(problem, path, code="io.truncated")
     try:

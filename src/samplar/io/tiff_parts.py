@@ -129,21 +129,18 @@ def _inflated(data: bytes, most: int, path: Path) -> bytes:
     inflater = zlib.decompressobj()
     try:
         held = inflater.decompress(data, most + 1)
-        if len(held) > most:
-            raise damaged(f"a part of pixels holds more than the {most:,} bytes that belong", path)
-        ended = inflater.eof or (
-            not inflater.decompress(inflater.unconsumed_tail, 1) and inflater.eof
-        )
     except zlib.error as error:
         raise damaged(f"a part of pixels cannot be inflated ({error})", path) from error
-    if not ended:
+    if len(held) > most:
+        raise damaged(f"a part of pixels holds more than the {most:,} bytes that belong", path)
+    if not inflater.eof:
         raise damaged(f"a part of pixels has no end after {len(held):,} bytes", path)
     return held
 
 
 def _jpeg(data: bytes, parts: Parts, shape: tuple[int, int, int], path: Path) -> np.ndarray:
     """Decode a JPEG whose tables may stand apart from it."""
-    if not data.startswith(b"\xff\xd8") or data.rfind(b"\xff\xd9") < 0:
+    if not data.startswith(b"\xff\xd8") or b"\xff\xd9" not in data:
         raise damaged("a part of pixels is no whole JPEG", path)
     tables = parts.tables[_TRANSFORM_AT:-2]  # without the marks that begin and end it
     colours = _AS_RGB if parts.as_rgb and parts.channels == 3 else b""

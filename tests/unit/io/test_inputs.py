@@ -51,10 +51,28 @@ def test_nnunet_number_is_taken_off_only_if_all_images_have_it(files):
     assert [id_ for id_, _ in found([files.root / "in"])] == ["p_0000", "q_0000", "q_0001"]
 
 
+def test_the_number_of_a_single_sequence_is_0(files):
+    touch(files, "in/p_0001.nii", "in/q_0001.nii")
+    assert [id_ for id_, _ in found([files.root / "in"])] == ["p_0001", "q_0001"]
+
+
+def test_names_are_looked_at_within_each_folder_and_those_given_one_by_one(files):
+    touch(files, "in/p_0000.nii", "out/q_0000.nii", "out/r.nii")
+    singles = touch(files, "s_0000.nii", "t_0000.nii")
+    ids = [id_ for id_, _ in found([files.root / "in", files.root / "out", *singles])]
+    assert ids == ["p", "q_0000", "r", "s", "t"]
+
+
+def test_several_sequences_need_their_numbers(files):
+    touch(files, "in/p.nii")
+    refused("dataset.no_sequence_number", [files.root / "in"], sequences=2)
+
+
 def test_two_inputs_of_one_name_are_refused(files):
     touch(files, "x/a.nii", "y/a.nii.gz", "z/a.png", "z/a.jpg")
     error = refused("input.same_name", [files.root / "x", files.root / "y"])
     assert "under the name a" in error.problem
+    assert error.path == str(files.root / "y/a.nii.gz")
     refused("dataset.same_name", [files.root / "z"])
 
 

@@ -42,6 +42,18 @@ def test_percentiles_are_of_the_voxels_above_the_minimum_of_each_channel():
     np.testing.assert_allclose(scaled[0, 500 + 50], (51 - 11) / 80, atol=1e-6)
 
 
+def test_rules_are_the_same_in_every_version():
+    """An adapter that names a rule must scale as it did when it was trained."""
+    rules = [str(rule) for rule in (PERCENTILE, RASTER, SOFT_TISSUE)]
+    assert rules == ["percentile:0.5:99.5", "range:0:255", "window:-160:240"]
+
+
+def test_values_of_16_bits_do_not_overflow_between_the_ends():
+    rule = IntensityRule(kind="window", low=-30_000, high=30_000)
+    scaled = rule.apply(np.array([[-30_000, 0, 15_000, 30_000]], dtype=np.int16))
+    np.testing.assert_allclose(scaled, [[0, 0.5, 0.75, 1]])
+
+
 def test_two_grey_values_become_black_and_white():
     np.testing.assert_array_equal(PERCENTILE.apply(np.array([[7, 7, 9, 9]])), [[0, 0, 1, 1]])
 
@@ -88,12 +100,27 @@ def test_the_rule_follows_the_kind_of_image():
     assert choose_rule([mr]) == choose_rule([scaled_mr]) == PERCENTILE
     assert choose_rule([ct, mr]) == PERCENTILE
     assert choose_rule([volume(np.zeros((1, 4, 4, 1), np.uint16), raster=True)]) == PERCENTILE
-    with pytest.raises(InputError, match="0 images"):
+    assert choose_rule([volume(np.zeros((3, 4, 4, 1), np.uint8))]) == PERCENTILE
+    with pytest.raises(InputError, match="0 images") as caught:
         agreed_rule([])
+    assert caught.value.code == "intensity.no_images"
+
+
+@pytest.mark.parametrize(("lowest", "rule"), [(-500, SOFT_TISSUE), (-499, PERCENTILE)])
+def test_whole_numbers_down_to_air_are_ct(lowest, rule):
+    array = np.array([lowest, 0, 100], np.int16).reshape(1, 3, 1, 1)
+    assert choose_rule([volume(array)]) == choose_rule([volume(array.astype(float))]) == rule
 
 
 @pytest.mark.parametrize(
-    "text", ["percentile:0.5:99.5", "window:-125:275", "range:0:65535", "percentile:1:99"]
+    "text",
+    [
+        "percentile:0:100",
+        "percentile:0.5:99.5",
+        "window:-125:275",
+        "range:0:65535",
+        "percentile:1:99",
+    ],
 )
 def test_rules_are_written_as_they_are_read(text):
     assert str(parse_rule(text)) == text

@@ -4,9 +4,33 @@ import numpy as np
 import pytest
 
 from samplar.errors import InputError
-from samplar.io.labels import IGNORE, LabelSet, count_values
+from samplar.io.labels import IGNORE, MAX_CLASSES, LabelSet, count_values
 
 LABELS = LabelSet(("liver", "tumour"), (2, 300), ignore=7)
+
+
+def test_the_numbers_that_adapters_rely_on():
+    """Both stand in files that older versions wrote."""
+    assert (IGNORE, MAX_CLASSES) == (255, 64)
+
+
+def test_a_set_is_as_long_as_its_classes():
+    assert len(LABELS) == 2
+    assert {LABELS: 1}[LabelSet(("liver", "tumour"), (2, 300), ignore=7)] == 1
+    assert LABELS.indices == {0: 0, 2: 1, 300: 2, 7: IGNORE}
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(255, np.uint8), (256, np.uint16)])
+def test_values_take_the_smallest_type(value, dtype):
+    for labels in (LabelSet(("a",), (value,)), LabelSet(("a",), (1,), ignore=value)):
+        assert labels.to_values(np.array([0, 1], np.uint8)).dtype == dtype
+
+
+def test_all_classes_and_ignored_pixels_come_back():
+    values = tuple(range(100, 100 + MAX_CLASSES))
+    labels = LabelSet(tuple(map(str, values)), values, ignore=9)
+    array = np.array([[0, 9, *values]])
+    np.testing.assert_array_equal(labels.to_values(labels.to_indices(array)), array)
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.int64])
@@ -54,6 +78,9 @@ def test_values_are_counted_like_numpy_does(dtype):
 
 def test_negative_and_huge_values_are_counted():
     assert count_values(np.array([[-1, -1, 70_000]])) == {-1: 2, 70_000: 1}
+    assert count_values(np.array([[-1, 3]])) == {-1: 1, 3: 1}
+    assert count_values(np.array([[65_535, 65_536]])) == {65_535: 1, 65_536: 1}
+    assert count_values(np.zeros((0, 3), np.uint8)) == {}
 
 
 def test_negative_value_is_undeclared():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -53,8 +54,9 @@ def test_the_lock_of_a_process_that_was_killed_does_not_block(holder, tmp_path):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     assert (tmp_path / NAME).exists()
+    (tmp_path / NAME).write_text("a much longer line of the one before")
     with sole_writer(tmp_path):
-        assert str(os.getpid()) in (tmp_path / NAME).read_text()
+        assert (tmp_path / NAME).read_text() == f"{os.getpid()} on {platform.node()}\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -83,9 +85,21 @@ def test_a_lock_whose_file_was_removed_meanwhile_counts_for_nothing(tmp_path, mo
     assert len(calls) == 3
 
 
-def test_a_disk_without_locks_is_used_with_a_note(tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK])
+def test_a_lock_that_another_holds_has_several_names(tmp_path, monkeypatch, number):
+    def held(descriptor):
+        raise OSError(number, "held")
+
+    monkeypatch.setattr(lock, "_lock", held)
+    with pytest.raises(OutputError, match="just started") as caught, sole_writer(tmp_path):
+        pass
+    assert caught.value.code == "output.busy"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL])
+def test_a_disk_without_locks_is_used_with_a_note(tmp_path, monkeypatch, number):
     def unknown(descriptor):
-        raise OSError(errno.ENOLCK, "no locks")
+        raise OSError(number, "no locks")
 
     monkeypatch.setattr(lock, "_lock", unknown)
     with sole_writer(tmp_path) as note:
@@ -100,6 +114,7 @@ def test_other_trouble_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "_lock", broken)
     with pytest.raises(OutputError, match="bad sector"), sole_writer(tmp_path):
         pass
+    assert not (tmp_path / NAME).stat().st_mode & 0o111  # a text that nobody runs
 
 
 def test_temporaries_of_dead_processes_are_swept_from_all_of_the_folder(holder, tmp_path):

@@ -17,6 +17,8 @@ from samplar.io.names import stem_of, suffix_of
         ("数据.PNG", "数据", ".png"),
         ("plain", "plain", ""),
         ("data.tar.gz", "data.tar", ".gz"),
+        (".nii.gz", ".nii", ".gz"),
+        ("a.nii.gz.png", "a.nii.gz", ".png"),
     ],
 )
 def test_nii_gz_counts_as_one_suffix(name, stem, suffix):

@@ -94,6 +94,30 @@ def test_whole_numbers_take_the_smallest_kind_that_holds_them(tmp_path, inter, k
     assert volume.array.ravel().tolist() == [inter, inter + 1]
 
 
+@pytest.mark.parametrize(
+    ("stored", "kind"), [(2**31 - 2, np.int32), (2**31 - 1, np.float32), (0, np.int16)]
+)
+def test_whole_numbers_beyond_31_bits_become_floats(tmp_path, stored, kind):
+    array = np.full((2, 1, 1), stored, dtype=np.uint32)
+    volume = nifti.read(stretched(tmp_path / "a.nii", 1, 1, array))
+    assert volume.array.dtype == kind
+    assert (volume.array == kind(stored + 1)).all()
+
+
+@pytest.mark.parametrize(("slope", "inter"), [(0.5, 1), (1, 0.5), (2, 0.25)])
+def test_a_fraction_in_slope_or_intercept_gives_floats(tmp_path, slope, inter):
+    volume = nifti.read(stretched(tmp_path / "a.nii", slope, inter, noise()))
+    assert volume.array.dtype == np.float32
+    assert np.array_equal(volume.array[0], noise() * slope + inter)
+
+
+@pytest.mark.parametrize(("slope", "inter"), [(2, 0), (1, 1), (-1, 0)])
+def test_whole_scaling_of_floats_gives_floats(tmp_path, slope, inter):
+    volume = nifti.read(stretched(tmp_path / "a.nii", slope, inter, noise(dtype=np.float32)))
+    assert volume.array.dtype == np.float32
+    assert np.array_equal(volume.array[0], noise() * slope + inter)
+
+
 def test_fractional_scaling_gives_floats(tmp_path):
     path = stretched(tmp_path / "a.nii", 0.25, 1.5, noise())
     volume = nifti.read(path)
@@ -160,7 +184,12 @@ def test_the_voxels_that_are_there_are_counted(tmp_path):
     assert "file ends after 100 of 336 voxels" in refused(path).problem
     path = saved(tmp_path / "b.nii.gz", noise())
     path.write_bytes(path.read_bytes()[:-8])
-    assert "336 of 336 voxels, before the checksum" in refused(path).problem
+    error = refused(path)
+    assert error.code == "io.truncated"
+    assert "336 of 336 voxels, before the checksum" in error.problem
+    path = saved(tmp_path / "c.nii", noise(), vox_offset=1000)
+    path.write_bytes(path.read_bytes()[:600])
+    assert refused(path).problem == "file ends after 0 of 336 voxels"
 
 
 def test_no_flipped_bit_of_a_gzipped_file_changes_anything_silently(tmp_path):

@@ -50,6 +50,17 @@ def test_a_tenth_of_a_millimetre_is_agreement():
     assert len(geometry(header(np.eye(4), qform), SHAPE, HERE)[2]) == 1
 
 
+@pytest.mark.parametrize("code", [1, 5])
+def test_a_form_counts_from_code_1_on(code):
+    matrix = np.diag([1.0, 1, 2, 1])
+    made = header(matrix, np.eye(4), sform_code=code, zooms=(1, 1, 2))
+    assert np.array_equal(geometry(made, SHAPE, HERE)[0].matrix, matrix)
+    made = header(np.eye(4), matrix, sform_code=0, qform_code=code, zooms=(1, 1, 2))
+    assert np.array_equal(geometry(made, SHAPE, HERE)[0].matrix, matrix)
+    made = header(np.eye(4), np.eye(4), sform_code=0, qform_code=0)
+    assert "no orientation" in geometry(made, SHAPE, HERE)[2][0]
+
+
 def test_a_qform_that_is_no_rotation_is_said_beside_an_sform():
     broken = header(np.eye(4), np.eye(4), quatern_b=2)
     assert "not a rotation" in geometry(broken, SHAPE, HERE)[2][0]
@@ -89,6 +100,33 @@ def test_a_blank_header_is_in_pixels(made, unit):
     assert geometry(made, SHAPE, HERE)[1] == unit
 
 
+def test_the_unit_of_time_does_not_matter():
+    made = header(np.eye(4))
+    made.set_xyzt_units("mm", "sec")
+    assert geometry(made, SHAPE, HERE)[1] == "mm"
+
+
+@pytest.mark.parametrize(("stated", "used"), [(0, 1), (-1, 1), (np.nan, 1), (5, 5)])
+def test_a_2d_file_may_say_nothing_of_its_third_axis(stated, used):
+    made = header(qform=np.eye(4))
+    made.set_data_shape((10, 11))
+    made["pixdim"][1:4] = [2, 3, stated]
+    affine, _, _ = geometry(made, (10, 11, 1), HERE)
+    assert affine.spacing == (2, 3, used)
+
+
+def test_an_sform_needs_no_other_voxel_sizes():
+    made = header(np.eye(4), pixdim=[1, 1, 0, -1, 0, 0, 0, 0])
+    assert geometry(made, SHAPE, HERE)[0].spacing == (1, 1, 1)
+
+
+@pytest.mark.parametrize(("degrees", "said"), [(0.049, False), (0.051, True)])
+def test_a_twentieth_of_a_degree_is_no_shear(degrees, said):
+    sheared = np.eye(4)
+    sheared[0, 1] = np.tan(np.radians(degrees))
+    assert bool(geometry(header(sheared), SHAPE, HERE)[2]) == said
+
+
 def test_a_sheared_affine_is_kept_and_said():
     sheared = np.eye(4)
     sheared[0, 1] = np.tan(np.radians(5))
@@ -105,6 +143,12 @@ def test_a_sheared_affine_is_kept_and_said():
         (header(np.eye(4), units="meter"), "io.units", "metres"),
         (header(np.eye(4), units="micron"), "io.units", "micrometres"),
         (header(np.eye(4), pixdim=[1, 1, np.nan, 1, 0, 0, 0, 0]), "io.header", "1, nan, 1"),
+        (header(np.eye(4), pixdim=[1, np.inf, 1, 1, 0, 0, 0, 0]), "io.header", "inf, 1, 1"),
+        (header(np.eye(4), pixdim=[1, 1, 1, np.nan, 0, 0, 0, 0]), "io.header", "1, 1, nan"),
+        (header(pixdim=[1, 0, 1, 1, 0, 0, 0, 0]), "io.header", "0, 1, 1 mm are not positive"),
+        (header(pixdim=[1, 1, 1, 0, 0, 0, 0, 0]), "io.header", "1, 1, 0 mm are not positive"),
+        (header(np.eye(4), sform_code=6), "io.header", "sform code 6 is not in 0 to 5"),
+        (header(np.eye(4), qform_code=-1), "io.header", "qform code -1 is not in 0 to 5"),
         (header(pixdim=[1, 1, -2, 1, 0, 0, 0, 0]), "io.header", "1, -2, 1 mm are not positive"),
         (header(np.diag([100, 1, 1, 1])), "io.spacing", "100 x 1 x 1 mm"),
     ],

@@ -91,11 +91,25 @@ def test_free_text_of_the_input_is_not_copied(tmp_path):
     assert b"Jane" not in (tmp_path / "out.nii").read_bytes()
 
 
+def test_what_the_input_says_of_its_grey_values_is_not_copied(tmp_path):
+    picture = nib.Nifti1Image(np.zeros(SHAPE, np.float32), np.eye(4))
+    picture.header["cal_min"], picture.header["cal_max"] = -160, 240
+    picture.header["intent_code"] = 1002
+    picture.header.set_slope_inter(2, 5)
+    nib.save(picture, tmp_path / "in.nii")
+    nifti.write_labels(tmp_path / "out.nii", labels(), nifti.read(tmp_path / "in.nii"))
+    header = nib.Nifti1Header((tmp_path / "out.nii").read_bytes()[:348])
+    names = ("scl_slope", "scl_inter", "cal_min", "cal_max", "intent_code", "vox_offset")
+    assert [float(header[name]) for name in names] == [1, 0, 0, 0, 0, 352]
+    assert header["dim"].tolist() == [3, *SHAPE, 1, 1, 1, 1]
+
+
 def test_the_same_labels_give_the_same_bytes(tmp_path):
     volume = like(tmp_path / "in.nii.gz", np.eye(4))
     for name in ("a.nii.gz", "b.nii.gz"):
         nifti.write_labels(tmp_path / name, labels(), volume)
     assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
+    assert (tmp_path / "a.nii.gz").read_bytes()[4:8] == bytes(4)  # no time of writing
 
 
 def test_nifti_2_and_2d_stay_what_they_are(tmp_path):
@@ -105,6 +119,8 @@ def test_nifti_2_and_2d_stay_what_they_are(tmp_path):
     flat = like(tmp_path / "flat.nii", np.eye(4), shape=(5, 6))
     nifti.write_labels(tmp_path / "out.nii", labels(shape=(5, 6, 1)), flat)
     assert nib.load(tmp_path / "out.nii").shape == (5, 6)
+    nifti.write_probabilities(tmp_path / "p.nii", np.zeros((3, 5, 6, 1)), flat)
+    assert nib.load(tmp_path / "p.nii").shape == (5, 6, 1, 3)
 
 
 def test_a_volume_without_header_gets_one(tmp_path):
@@ -146,7 +162,12 @@ def test_bytes_that_do_not_come_back_are_noticed(tmp_path, monkeypatch):
 
 def test_a_grid_that_moved_is_noticed(tmp_path):
     volume = like(tmp_path / "in.nii", np.eye(4))
-    moved = Volume(volume.array, Affine(np.diag([2, 1, 1, 1])), "mm", (), volume.header)
+    matrix = np.eye(4)
+    matrix[0, 3] = 0.0009  # rounding of a header
+    near = Volume(volume.array, Affine(matrix), "mm", (), volume.header)
+    nifti.write_labels(tmp_path / "near.nii", labels(), near)
+    matrix[0, 3] = 0.0011
+    moved = Volume(volume.array, Affine(matrix), "mm", (), volume.header)
     with pytest.raises(OutputError) as caught:
         nifti.write_labels(tmp_path / "out.nii", labels(), moved)
     assert caught.value.code == "output.verify"

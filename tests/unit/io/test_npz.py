@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 from samplar.errors import InputError, OutputError
 from samplar.io import npz
+from samplar.io.admission import MAX_AXIS
 from samplar.io.slicing import slicing_of
 
 RNG = np.random.default_rng(0)
@@ -41,6 +44,7 @@ def test_a_volume_is_turned_into_xyz_with_its_spacing(tmp_path):
 def test_without_spacing_the_unit_is_pixels_but_it_is_no_plain_image(tmp_path):
     volume = npz.read(saved(tmp_path / "a.npz", imgs=CT))
     assert volume.unit == "px"
+    assert volume.spacing == (1, 1, 1)
     assert not volume.is_raster
     assert slicing_of(volume, "axial").cut(volume.array).shape == (4, 1, 5, 6)
 
@@ -49,6 +53,8 @@ def test_plain_and_coloured_images(tmp_path):
     grey = npz.read(saved(tmp_path / "a.npz", imgs=CT[0]))
     assert grey.array.shape == (1, 5, 6, 1)
     assert grey.is_raster
+    narrow = npz.read(saved(tmp_path / "n.npz", imgs=CT[0, :, :3]))
+    assert narrow.array.shape == (1, 5, 3, 1)
     rgb = RNG.integers(0, 255, (5, 6, 3)).astype(np.uint8)
     colour = npz.read(saved(tmp_path / "b.npz", imgs=rgb))
     assert np.array_equal(colour.array[..., 0], np.moveaxis(rgb, 2, 0))
@@ -81,6 +87,26 @@ def test_plain_labels_and_probabilities_come_back(tmp_path):
     assert np.array_equal(made, chances[..., 0])
 
 
+def test_of_several_names_the_usual_one_counts(tmp_path):
+    path = saved(tmp_path / "a.npz", image=CT + 1, imgs=CT, gt=GTS + 1, gts=GTS)
+    assert np.array_equal(npz.read(path).array[0].T, CT)
+    assert np.array_equal(npz.read_labels(path).array.T, GTS)
+
+
+@pytest.mark.parametrize("name", ["gts", "segs", "gt", "labels"])
+def test_labels_by_any_of_their_names(tmp_path, name):
+    labels = npz.read_labels(saved(tmp_path / "a.npz", **{name: GTS}))
+    assert np.array_equal(labels.array.T, GTS)
+
+
+@pytest.mark.parametrize("dtype", ["?", "i1", "u2", "i8", "f2", "f8"])
+def test_plain_numbers_of_any_kind_are_read(tmp_path, dtype):
+    array = (CT % 2).astype(dtype)
+    found = npz.read(saved(tmp_path / "a.npz", imgs=array)).array[0].T
+    assert found.dtype == array.dtype
+    assert np.array_equal(found, array)
+
+
 @pytest.mark.parametrize("shape", [(5, 6), (3, 4, 5, 6, 1)])
 def test_probabilities_of_another_rank_are_refused(tmp_path, shape):
     path = saved(tmp_path / "p.npz", probabilities=np.zeros(shape, np.float32))
@@ -101,6 +127,9 @@ def test_what_is_not_written_is_noticed(tmp_path, monkeypatch):
     [
         ({"scan": CT}, "io.keys", "holds scan, but none of imgs"),
         ({"imgs": CT[0, 0]}, "io.dimensions", "(6,)"),
+        ({"imgs": np.array(5)}, "io.dimensions", "()"),
+        ({"imgs": np.ones((2, 2), complex)}, "io.dtype", "complex128"),
+        ({"imgs": np.ones((MAX_AXIS + 1, 1), np.uint8)}, "io.length", "shape (20001, 1)"),
         ({"imgs": np.zeros((2, 2, 2, 2))}, "io.dimensions", "(2, 2, 2, 2)"),
         ({"imgs": CT, "spacing": np.array([1.0, 2])}, "io.spacing", "(2,)"),
         ({"imgs": CT, "spacing": np.array([1.0, 2, 0])}, "io.affine", "not invertible"),
@@ -161,6 +190,61 @@ def test_a_member_that_claims_too_much_is_refused_unread(tmp_path):
     assert refused(path).code == "io.too_large"
 
 
+def test_a_member_is_bounded(tmp_path, monkeypatch):
+    path = saved(tmp_path / "a.npz", imgs=CT)
+    size = 128 + CT.size  # numpy's header, and a byte a voxel
+    monkeypatch.setattr(npz, "MAX_BYTES", size)
+    assert npz.read(path).shape == (6, 5, 4)
+    monkeypatch.setattr(npz, "MAX_BYTES", size - 1)
+    error = refused(path)
+    assert error.code == "io.too_large"
+    assert f"imgs.npy of {size} bytes" in error.problem
+
+
+def test_an_axis_may_be_as_long_as_the_bound(tmp_path):
+    long = np.ones((MAX_AXIS, 1), np.uint8)
+    assert npz.read(saved(tmp_path / "a.npz", imgs=long)).shape == (MAX_AXIS, 1, 1)
+
+
+def archive_of(path: Path, *members: tuple[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return path
+
+
+def npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_an_array_of_another_length_than_its_shape_is_refused(tmp_path, more):
+    content = npy(CT)
+    content = content + b"!" if more > 0 else content[:-1]
+    error = refused(archive_of(tmp_path / "a.npz", ("imgs.npy", content)))
+    assert error.code == "io.length"
+    assert f"holds {120 + more} bytes for shape (4, 5, 6)" in error.problem
+
+
+def test_a_name_that_is_there_twice_is_refused(tmp_path):
+    path = archive_of(tmp_path / "a.npz", ("imgs.npy", npy(CT)), ("imgs", npy(CT + 1)))
+    error = refused(path)
+    assert error.code == "io.corrupt"
+    assert "imgs is there twice" in error.problem
+
+
+def test_members_that_are_not_listed_are_missed(tmp_path):
+    path = saved(tmp_path / "a.npz", imgs=CT, gts=GTS)
+    data = bytearray(path.read_bytes())
+    data[data.rfind(b"PK\5\6") + 10] = 3
+    path.write_bytes(data)
+    error = refused(path)
+    assert error.code == "io.corrupt"
+    assert "2 of 3 members are listed" in error.problem
+
+
 def test_a_file_of_another_kind_is_refused(tmp_path):
     path = tmp_path / "a.npz"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(200))
@@ -173,8 +257,6 @@ def test_fortran_order_and_newer_headers(tmp_path):
     assert np.array_equal(npz.read(path).array[0].T, CT)
     with (tmp_path / "imgs.npy").open("wb") as file:
         np.lib.format.write_array(file, CT, version=(2, 0))
-    import zipfile
-
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(tmp_path / "imgs.npy", "imgs.npy")
     assert np.array_equal(npz.read(path).array[0].T, CT)

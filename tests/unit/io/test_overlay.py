@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from samplar.io.labels import IGNORE
 from samplar.io.overlay import PALETTE, colour_of, contact_sheet, outline, png_bytes
@@ -36,6 +36,21 @@ def test_all_colours_differ_also_to_colour_blind_eyes(sight):
     assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 15
 
 
+def test_a_class_has_the_same_colour_in_every_version():
+    """Pictures made by an older version lie beside those of a newer one."""
+    colours = [
+        *((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66)),
+        *((0, 114, 178), (213, 94, 0), (204, 121, 167), (105, 75, 255)),
+        *((150, 255, 165), (165, 255, 255), (105, 135, 255), (210, 30, 60)),
+    ]
+    assert [colour_of(index) for index in range(1, 13)] == colours
+    assert len(PALETTE) == 12
+    assert colour_of(IGNORE) == (150, 150, 150)
+    sheet = contact_sheet([np.zeros((20, 60, 3), np.uint8)], ["MMM"], columns=1)
+    assert tuple(sheet[0, 0]) == (24, 26, 30)
+    assert sheet.reshape(-1, 3).max(axis=0).tolist() == [226, 228, 232]
+
+
 def test_colours_repeat_and_unlabelled_is_grey():
     assert colour_of(1) == PALETTE[0] == (230, 159, 0)
     assert colour_of(len(PALETTE) + 1) == PALETTE[0]
@@ -62,14 +77,24 @@ def test_touching_classes_each_keep_their_rim():
     assert (drawn[:, [0, 1, 4, 5]] == 0).all()
 
 
+def test_pixels_that_are_not_labelled_have_a_grey_outline():
+    labels = np.full((3, 3), IGNORE, dtype=np.uint8)
+    labels[:, 0] = 0
+    drawn = outline(np.zeros((3, 3)), labels)
+    assert (drawn[:, 1] == colour_of(IGNORE)).all()
+    assert not drawn[:, [0, 2]].any()
+
+
 def test_wider_lines_and_enlarged_slices():
     labels = np.zeros((10, 10), dtype=np.uint8)
     labels[2:8, 2:8] = 1
     wide = (outline(np.zeros((10, 10)), labels, width=2) == PALETTE[0]).all(axis=2)
     assert wide.sum() == 36 - 4
-    large = outline(np.zeros((10, 10, 3)), labels, scale=3)
-    assert large.shape == (30, 30, 3)
-    assert (large == PALETTE[0]).all(axis=2).sum() == 18 * 18 - 16 * 16
+    for scale in (2, 3):
+        large = outline(np.zeros((10, 10, 3)), labels, scale=scale)
+        assert large.shape == (10 * scale, 10 * scale, 3)
+        side = 6 * scale
+        assert (large == PALETTE[0]).all(axis=2).sum() == side**2 - (side - 2) ** 2
 
 
 def test_an_image_without_labels_is_only_converted():
@@ -89,6 +114,46 @@ def test_tiles_of_any_size_lie_in_rows_unscaled():
         assert (sheet == tile[0, 0]).all(axis=2).sum() >= tile.shape[0] * tile.shape[1]
     first = (sheet == tiles[0][0, 0]).all(axis=2)
     assert first[10:30, 10:60].all()
+
+
+def test_a_row_is_as_high_as_its_highest_tile_a_line_of_text_and_a_gap():
+    tiles = [np.full((20 + i, 50 - i, 3), 40 * i + 50, dtype=np.uint8) for i in range(5)]
+    sheet = contact_sheet(tiles, [""] * 5, columns=2)
+    corners = [(10, 10), (10, 70), (61, 10), (61, 70), (114, 10)]
+    for tile, (y, x) in zip(tiles, corners, strict=True):
+        assert np.array_equal(sheet[y : y + tile.shape[0], x : x + tile.shape[1]], tile)
+    assert len(sheet) == 114 + 24 + 20 + 10
+
+
+def test_no_more_columns_than_tiles():
+    assert contact_sheet([np.zeros((5, 4, 3), np.uint8)], [""], columns=9).shape == (45, 24, 3)
+
+
+def test_a_caption_lies_in_its_line_below_the_row():
+    tiles = [np.full((height, 60, 3), 200, np.uint8) for height in (30, 20, 25)]
+    for captions, end, left in ((["", "Mg", ""], 40, 80), (["", "", "Mg"], 95, 10)):
+        plain, sheet = (contact_sheet(tiles, c, columns=2) for c in ([""] * 3, captions))
+        drawn = (sheet != plain).any(axis=2)
+        rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
+        assert end + 5 <= rows.min()
+        assert rows.max() < end + 20
+        assert left <= columns.min() <= left + 2
+
+
+def text_width(text: str) -> int:
+    return int(ImageFont.load_default(14).getlength(text))
+
+
+def test_a_caption_as_wide_as_its_tile_is_whole():
+    def sheet(width: int, caption: str) -> np.ndarray:
+        return contact_sheet([np.zeros((5, width, 3), np.uint8)], [caption], columns=1)
+
+    whole = text_width("tumour")
+    assert not np.array_equal(sheet(whole, "tumour"), sheet(whole, "tumo..."))
+    assert np.array_equal(sheet(whole - 1, "tumour"), sheet(whole - 1, "tumo..."))
+    cut = text_width("tumo...")
+    assert np.array_equal(sheet(cut, "tumour and more"), sheet(cut, "tumo..."))
+    assert np.array_equal(sheet(cut - 1, "tumour and more"), sheet(cut - 1, "tum..."))
 
 
 def test_captions_are_drawn_and_cut_to_the_tile():
@@ -119,8 +184,46 @@ def test_the_legend_shows_every_colour_and_wraps():
         assert (sheet == colour).all(axis=2).sum() > 100
 
 
-def test_an_empty_sheet_is_still_an_image():
-    assert contact_sheet([], [], columns=4).ndim == 3
+def with_legend(width: int, *names: str) -> np.ndarray:
+    """Return what a legend adds to the foot of a sheet of this width."""
+    tile = np.zeros((30, width - 20, 3), dtype=np.uint8)
+    sheet = contact_sheet([tile], [""], columns=1, legend=names)
+    assert sheet.shape[1] == width
+    return sheet[70:]
+
+
+def swatch(foot: np.ndarray, index: int) -> tuple[int, int]:
+    """Return where the square of a class begins, (y, x), after checking its size."""
+    rows, columns = np.nonzero((foot == colour_of(index)).all(axis=2))
+    assert len(rows) == 13 * 13
+    assert (np.ptp(rows), np.ptp(columns)) == (12, 12)
+    return rows.min(), columns.min()
+
+
+def test_names_share_a_line_of_the_legend_as_long_as_they_fit():
+    second = 10 + 18 + text_width("liver") + 20
+    fits = second + 18 + text_width("tumour") + 10
+    foot = with_legend(fits, "liver", "tumour")
+    assert (len(foot), swatch(foot, 1), swatch(foot, 2)) == (30, (3, 10), (3, second))
+    foot = with_legend(fits - 1, "liver", "tumour")
+    assert (len(foot), swatch(foot, 1), swatch(foot, 2)) == (50, (3, 10), (23, 10))
+
+
+def test_a_name_in_the_legend_is_cut_to_the_sheet():
+    whole = 10 + 18 + text_width("tumour") + 10
+    wide = with_legend(300, "tumour")
+    assert np.array_equal(with_legend(whole, "tumour"), wide[:, :whole])
+    assert not np.array_equal(with_legend(whole - 1, "tumour"), wide[:, : whole - 1])
+    assert np.array_equal(with_legend(whole - 1, "tumour"), with_legend(whole - 1, "tumo..."))
+
+
+def test_a_sheet_too_narrow_for_names_shows_the_colours():
+    foot = with_legend(24, "liver", "tumour")
+    assert (len(foot), swatch(foot, 1), swatch(foot, 2)) == (50, (3, 10), (23, 10))
+
+
+def test_an_empty_sheet_is_a_rim_of_paper():
+    assert contact_sheet([], [], columns=4).shape == (10, 20, 3)
 
 
 def test_captions_must_match_tiles():

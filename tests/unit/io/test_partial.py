@@ -37,14 +37,24 @@ def test_unknown_cases_are_refused_with_the_nearest(files):
 
 
 def test_case_without_label_file_is_refused(files):
-    refused(files, "bare: [0]", "labelled_slices.no_label")
+    error = refused(files, "bare: [0]\np1: [0]", "labelled_slices.no_label")
+    assert error.problem == "1 cases have no label file: bare"
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[1]", "p1: 3", "p1: []", "p1: [-1]", "p1: [1.5]", "p1: [true]"]
+    ("text", "problem"),
+    [
+        ("", "this is not a list of cases"),
+        ("[1]", "this is not a list of cases"),
+        ("p1: 3", "p1 does not list any slice"),
+        ("p1: []", "p1 does not list any slice"),
+        ("p1: [0, -1]", "p1 lists -1, which are not slice numbers"),
+        ("p1: [1.5, 2]", "p1 lists 1.5, which are not slice numbers"),
+        ("p1: [true]", "p1 lists True, which are not slice numbers"),
+    ],
 )
-def test_other_shapes_are_refused(files, text):
-    refused(files, text, "labelled_slices.shape")
+def test_other_shapes_are_refused(files, text, problem):
+    assert refused(files, text, "labelled_slices.shape").problem == problem
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -63,8 +73,15 @@ def test_without_a_list_nothing_changes():
     assert ignore_unlisted(indices, CASES[0], 0) is indices
 
 
+def test_the_last_slice_may_be_listed():
+    case = Case("p1", "p1", (), Path("l"), listed=(4,))
+    masked = ignore_unlisted(np.zeros((3, 4, 5), dtype=np.uint8), case, 2)
+    assert masked[0, 0].tolist() == [255] * 4 + [0]
+
+
 def test_slice_beyond_the_last_is_refused():
     case = Case("p1", "p1", (), Path("l"), listed=(0, 5))
     with pytest.raises(InputError, match="slice 5, but there are 5 along axis 2") as caught:
         ignore_unlisted(np.zeros((3, 4, 5), dtype=np.uint8), case, 2)
     assert "0 to 4" in caught.value.fix
+    assert caught.value.code == "labelled_slices.range"

@@ -10,6 +10,7 @@ from PIL import Image
 
 from samplar.errors import InputError
 from samplar.io import png
+from samplar.io.picture import MAX_PIXELS
 
 HERE = Path("a.png")
 
@@ -38,11 +39,15 @@ def made(
     )
 
 
-def code_of(data) -> str:
+def refused(data) -> InputError:
     with pytest.raises(InputError) as caught:
         png.decode(bytearray(data), HERE)
     assert caught.value.path == "a.png"
-    return caught.value.code
+    return caught.value
+
+
+def code_of(data) -> str:
+    return refused(data).code
 
 
 @pytest.mark.parametrize(
@@ -69,12 +74,34 @@ def test_palette_indices_of_any_depth(depth, row, values):
     colours = chunk(b"PLTE", bytes([9, 9, 9, 1, 2, 3, 4, 5, 6][: 3 * 2**depth]))
     picture = png.decode(made([row], 3, depth=depth, colour=3, extra=colours), HERE)
     assert picture.array.tolist() == [values]
+    assert picture.palette.shape == (256, 3)
     assert picture.palette[1].tolist() == [1, 2, 3]
-    assert picture.gain == 1
+    assert not picture.palette[3:].any()
+    assert (picture.gain, picture.orientation) == (1, 1)
 
 
-def test_16_bit_colours_are_refused():
-    assert code_of(made([bytes(6)], 1, depth=16, colour=2)) == "io.dtype"
+@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_channels_of_8_bits(colour, channels):
+    rows = np.random.default_rng(0).integers(0, 256, (2, 3, channels), np.uint8)
+    data = made([row.tobytes() for row in rows], 3, depth=8, colour=colour)
+    assert np.array_equal(png.decode(data, HERE).array, rows)
+
+
+def test_an_unknown_kind_of_colour_is_refused():
+    assert "cannot be decoded" in refused(made([b"\0"], 1, depth=8, colour=5)).problem
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_16_bit_colours_are_refused(colour, channels):
+    assert code_of(made([bytes(2 * channels)], 1, depth=16, colour=colour)) == "io.dtype"
+
+
+def test_the_orientation_is_read(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(np.zeros((2, 3), np.uint8)).save(tmp_path / "a.png", exif=exif)
+    data = bytearray((tmp_path / "a.png").read_bytes())
+    assert png.decode(data, HERE).orientation == 6
 
 
 def test_an_animation_is_refused():
@@ -88,13 +115,48 @@ def test_claimed_size_is_bounded_before_decoding():
     assert code_of(made([b"\0"], 0, depth=8, colour=0)) == "io.dimensions"
 
 
+@pytest.mark.parametrize(
+    ("depth", "colour", "most", "held"),
+    [(1, 0, MAX_PIXELS, 1), (8, 2, MAX_PIXELS, 3), (8, 6, 1 << 26, 4), (16, 0, MAX_PIXELS, 2)],
+)
+def test_the_bound_is_on_the_bytes_of_all_pixels(depth, colour, most, held):
+    beyond = refused(made([b"\0"], most + 1, depth=depth, colour=colour))
+    assert beyond.code == "io.too_large"
+    assert f"of {held} bytes" in beyond.problem
+    assert code_of(made([b"\0"], most, depth=depth, colour=colour)) == "io.corrupt"
+
+
 def test_pixels_that_end_early_are_refused():
     assert code_of(made([b"\0"], 400, depth=8, colour=0)) == "io.corrupt"
 
 
 def test_a_png_begins_with_its_header():
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IEND", b"")
-    assert code_of(data) == "io.corrupt"
+    assert "begins with part b'IEND'" in refused(data).problem
+
+
+@pytest.mark.parametrize("length", [12, 14])
+def test_a_header_has_13_bytes(length):
+    data = made([b"\0"], 1, depth=8, colour=0)
+    data[8:33] = chunk(b"IHDR", bytes(data[16:28] + bytes(2))[:length])
+    assert "begins with part b'IHDR'" in refused(data).problem
+
+
+def test_pixels_may_lie_in_several_parts():
+    data = made([b"\1\2\3"], 3, depth=8, colour=0)
+    at = data.index(b"IDAT") - 4
+    content = bytes(data[at + 8 : -16])
+    data[at:-12] = b"".join(chunk(b"IDAT", half) for half in (content[:4], content[4:]))
+    assert png.decode(data, HERE).array.tolist() == [[1, 2, 3]]
+
+
+def test_pixels_that_are_no_stream_are_refused():
+    data = made([b"\0"], 1, depth=8, colour=0)
+    at = data.index(b"IDAT") - 4
+    data[at:-12] = chunk(b"IDAT", b"anything")
+    error = refused(data)
+    assert error.code == "io.corrupt"
+    assert "cannot be decoded" in error.problem
 
 
 def image(tmp_path) -> bytes:
@@ -135,21 +197,24 @@ def laced(array: np.ndarray) -> bytearray:
     return bytearray(b"\x89PNG\r\n\x1a\n" + parts)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 1), (3, 4), (9, 17), (16, 16)])
-def test_interlaced_pictures_of_any_size_are_read(shape):
-    array = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    assert np.array_equal(png.decode(laced(array), HERE).array, array)
+@pytest.mark.parametrize("other", [1, 4, 13])
+@pytest.mark.parametrize("side", range(1, 18))
+def test_interlaced_pictures_of_any_size_are_read(side, other):
+    chance = np.random.default_rng(0)
+    for shape in ((side, other), (other, side)):
+        array = chance.integers(0, 256, shape, np.uint8)
+        assert np.array_equal(png.decode(laced(array), HERE).array, array)
 
 
-@pytest.mark.parametrize("claimed", [3, 5])
-def test_more_or_fewer_rows_than_the_header_says(claimed):
+@pytest.mark.parametrize(("claimed", "held"), [(3, "13 or more"), (5, "16")])
+def test_more_or_fewer_rows_than_the_header_says(claimed, held):
+    """Of what is too much, one byte is inflated."""
     data = made([b"\0\1\2"] * 4, 3, depth=8, colour=0)
     header = struct.pack(">IIBBBBB", 3, claimed, 8, 0, 0, 0, 0)
     data[8:33] = chunk(b"IHDR", header)
-    with pytest.raises(InputError) as caught:
-        png.decode(data, HERE)
-    assert caught.value.code == "io.corrupt"
-    assert f"its header says {4 * claimed}" in caught.value.problem
+    error = refused(data)
+    assert error.code == "io.corrupt"
+    assert f"holds {held} bytes of pixels, its header says {4 * claimed}" in error.problem
 
 
 def test_pixels_without_the_end_of_their_stream():
@@ -158,7 +223,9 @@ def test_pixels_without_the_end_of_their_stream():
     whole = chunk(b"IDAT", zlib.compress(b"\0\1\2\3"))
     at = data.index(b"IDAT") - 4
     data[at : at + len(whole)] = chunk(b"IDAT", rows[:-4])
-    assert code_of(data) == "io.corrupt"
+    error = refused(data)
+    assert error.code == "io.corrupt"
+    assert "no end after 4 bytes" in error.problem
 
 
 def test_a_picture_of_four_channels_is_bounded_by_its_bytes():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import tifffile
 from PIL import Image
 
 from samplar.errors import InputError
+from samplar.io import pyramid
 from samplar.io.pyramid import Pyramid
 
 HEIGHT, WIDTH = 150, 210
@@ -91,7 +93,6 @@ def test_any_region_of_any_level_is_the_image_and_white_beyond(tmp_path, stored)
 
 def write_with_differences(writer, image, kind):
     """Store tiles as differences along the row, without the package that does it usually."""
-    import zlib
 
     def tiles():
         for top in range(0, len(image), 64):
@@ -163,13 +164,80 @@ def test_strips_and_grey_are_read_too(tmp_path):
     assert np.array_equal(found[..., 0], expected)
 
 
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [(-30, 0), (-31, 0), (WIDTH, 0), (WIDTH + 90, 0), (0, -20), (0, -21), (0, HEIGHT)],
+)
+def test_beside_the_image_all_is_white(slide, x, y):
+    with Pyramid(slide) as opened:
+        region = opened.read(0, x=x, y=y, width=30, height=20)
+    assert region.shape == (20, 30, 3)
+    assert (region == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("corner", "size", "parts"),
+    [
+        ((0, 0), (128, 128), 4),
+        ((0, 0), (64, 64), 1),
+        ((64, 64), (64, 64), 1),
+        ((63, 0), (2, 64), 2),
+    ],
+)
+def test_no_part_is_read_that_the_region_does_not_touch(tmp_path, monkeypatch, corner, size, parts):
+    image, read = colours(128, 128), []
+    real = pyramid.decode_part
+
+    def counted(*given, **options):
+        read.append(given)
+        return real(*given, **options)
+
+    monkeypatch.setattr(pyramid, "decode_part", counted)
+    (x, y), (width, height) = corner, size
+    with Pyramid(save(tmp_path / "x.tif", image, levels=1)) as opened:
+        found = opened.read(0, x=x, y=y, width=width, height=height)
+    assert np.array_equal(found, image[y : y + height, x : x + width])
+    assert len(read) == parts
+
+
+def test_a_region_is_bounded_by_its_bytes(slide, monkeypatch):
+    monkeypatch.setattr(pyramid, "MAX_DECODED", 10 * 20 * 3)
+    with Pyramid(slide) as opened:
+        assert opened.read(0, x=0, y=0, width=10, height=20).size == 600
+        with pytest.raises(InputError, match="a region of 10 x 21 pixels"):
+            opened.read(0, x=0, y=0, width=10, height=21)
+
+
+def test_a_file_has_the_documented_bounds(slide, monkeypatch):
+    bounds = (pyramid.MAX_FILE, pyramid.MAX_SIDE, pyramid.MAX_PARTS)
+    assert bounds == (256 * 1024**3, 2_097_152, 16_777_216)
+    size = slide.stat().st_size
+    for name, most in (("MAX_FILE", size), ("MAX_SIDE", WIDTH), ("MAX_PARTS", 12)):
+        with monkeypatch.context() as limited:
+            limited.setattr(pyramid, name, most)
+            read_all(slide)
+            limited.setattr(pyramid, name, most - 1)
+            refused(slide, "io.too_large")
+
+
+def test_a_stored_part_is_bounded(slide, monkeypatch):
+    with tifffile.TiffFile(slide) as file:
+        largest = max(max(level.keyframe.databytecounts) for level in file.series[0].levels)
+    monkeypatch.setattr(pyramid, "LARGEST", largest)
+    read_all(slide)
+    monkeypatch.setattr(pyramid, "LARGEST", largest - 1)
+    refused(slide, "io.too_large", f"a part of {largest:,} bytes")
+
+
 def test_memory_is_bounded_by_the_region_however_large_the_image(tmp_path):
     path = tmp_path / "large.tif"
     side, tile = 20_480, 512
 
+    shades = [zlib.compress(bytes([shade]) * tile**2) for shade in range(251)]
+
     def tiles():
         for number in range((side // tile) ** 2):
-            yield np.full((tile, tile), number % 251, dtype=np.uint8)
+            yield shades[number % 251]
 
     tifffile.imwrite(
         path, tiles(), shape=(side, side), dtype=np.uint8, tile=(tile, tile), compression="zlib"
@@ -202,6 +270,29 @@ def test_truncated_and_damaged_files_are_refused(slide):
     refused(slide, "io.corrupt")
 
 
+def test_a_part_that_ends_early_is_named(tmp_path):
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, np.zeros((64, 64), np.uint8), tile=(64, 64))
+    with tifffile.TiffFile(path) as file:
+        (offset,) = file.pages[0].dataoffsets
+    os.truncate(path, path.stat().st_size - 1)
+    refused(path, "io.truncated", f"ends inside the part at byte {offset:,}")
+
+
+def test_tags_that_make_no_sense_are_refused(slide):
+    with tifffile.TiffFile(slide) as file:
+        start = file.pages[0].offset
+    os.truncate(slide, start + 30)
+    refused(slide, "io.corrupt", "tags")
+
+
+def test_an_image_of_one_pixel_is_read(tmp_path):
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, np.full((1, 1), 7, np.uint8))
+    with Pyramid(path) as opened:
+        assert opened.read(0, x=0, y=0, width=1, height=1).tolist() == [[[7]]]
+
+
 def read_all(path):
     with Pyramid(path) as opened:
         for number, level in enumerate(opened.levels):
@@ -209,8 +300,6 @@ def read_all(path):
 
 
 def test_a_tile_that_inflates_to_more_than_belongs_is_refused(tmp_path):
-    import zlib
-
     path = tmp_path / "bomb.tif"
     bomb = zlib.compress(bytes(50_000_000))
     tifffile.imwrite(
@@ -237,7 +326,7 @@ def test_what_is_not_read_is_refused_by_name(tmp_path):
     tifffile.imwrite(path, np.zeros((64, 64), np.uint16), tile=(16, 16))
     refused(path, "io.dtype", "uint16")
     tifffile.imwrite(path, np.zeros((3, 64, 64), np.uint8), tile=(16, 16), photometric="minisblack")
-    refused(path, "io.dimensions")
+    refused(path, "io.dimensions", "a TIFF of 3 pages")
     save(path, colours(), levels=1, extratags=[(274, 3, 1, 6, True)])
     refused(path, "io.dtype")
 
@@ -251,15 +340,51 @@ def test_another_image_is_no_level(tmp_path):
         assert len(opened.levels) == 1
 
 
-def test_a_scanner_s_level_of_another_image_is_refused(tmp_path):
-    path = tmp_path / "x.svs"
+def scanned(path, *images):
+    """Write a scanner's file, whose pages are levels whatever their sizes."""
     with tifffile.TiffWriter(path) as writer:
-        for image in (colours(), colours(70, 80), colours(64, 150)):
+        for image in images:
             stored = {"tile": (64, 64), "photometric": "rgb", "compression": "zlib"}
             writer.write(image, description="Aperio Image Library v1", metadata=None, **stored)
+    return path
+
+
+def test_a_scanner_s_level_of_another_image_is_refused(tmp_path):
+    path = scanned(tmp_path / "x.svs", colours(), colours(70, 80), colours(64, 150))
     with pytest.raises(InputError, match="no smaller copy") as caught, Pyramid(path):
         pass
     assert caught.value.code == "io.dimensions"
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "fits"),
+    [
+        *((100, 95, False), (100, 96, True), (100, 104, True), (100, 105, False)),
+        *((95, 100, False), (96, 100, True), (104, 100, True), (105, 100, False)),
+        *((199, 199, True), (199, 200, False)),
+        *((6, 3, True), (7, 3, False)),  # the smaller a level, the more its rounding matters
+    ],
+)
+def test_the_axes_of_a_level_shrink_alike(tmp_path, height, width, fits):
+    thumbnail = colours(80, 80)
+    path = scanned(tmp_path / "x.svs", colours(200, 200), thumbnail, colours(height, width))
+    with tifffile.TiffFile(path) as file:
+        levels = len(file.series[0].levels)
+    if not fits:
+        with pytest.raises(InputError, match=f"level of {width} x {height} pixels"), Pyramid(path):
+            pass
+        return
+    with Pyramid(path) as opened:
+        assert len(opened.levels) == levels
+        assert opened.levels[1].scale == 200 / min(height, width)
+
+
+@pytest.mark.parametrize("side", ["ImageWidth", "ImageLength"])
+def test_an_empty_level_is_refused(tmp_path, side):
+    path = scanned(tmp_path / "x.svs", colours(200, 200), colours(80, 80), colours(100, 100))
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[2].tags[side].overwrite(0)
+    refused(path, "io.dimensions", "pixels is empty")
 
 
 def test_a_file_that_changes_meanwhile_is_refused(slide):
@@ -272,3 +397,27 @@ def test_a_file_that_changes_meanwhile_is_refused(slide):
     with pytest.raises(InputError) as caught:
         change()
     assert caught.value.code == "io.changed"
+
+
+@pytest.mark.parametrize("more", [b"", b"more"])
+def test_a_change_shows_in_the_time_or_the_size(slide, more):
+    before = slide.stat()
+
+    def change():
+        with Pyramid(slide):
+            with slide.open("ab") as file:
+                file.write(more)
+            os.utime(slide, ns=(before.st_atime_ns, before.st_mtime_ns + (0 if more else 1000)))
+
+    with pytest.raises(InputError, match="changed while it was read"):
+        change()
+
+
+def test_of_a_file_that_changes_the_first_trouble_is_told(slide):
+    def stumble():
+        with Pyramid(slide):
+            slide.write_bytes(b"other")
+            raise KeyError("first")
+
+    with pytest.raises(KeyError):
+        stumble()

@@ -121,13 +121,26 @@ def test_a_mask_of_equal_channels_and_many_colours_says_so(tmp_path):
     assert " more" in error.problem
 
 
+@pytest.mark.parametrize(("colours", "end"), [(8, "pixels"), (9, "pixels and 1 more")])
+def test_eight_colours_of_a_mask_are_shown(tmp_path, colours, end):
+    mask = np.zeros((1, colours, 3), dtype=np.uint8)
+    mask[0, :, 1] = range(colours)
+    error = refused(saved(tmp_path / "a.png", mask), raster.read_labels)
+    assert f"mask in 3 channels, {colours} colours: " in error.problem
+    assert error.problem.count("1 pixels") == 8
+    assert error.problem.endswith(end)
+
+
 def test_transparency(tmp_path):
     constant = np.dstack([GREY, np.full_like(GREY, 255)])
     volume = raster.read(saved(tmp_path / "a.png", constant))
     assert np.array_equal(volume.array[0, ..., 0], GREY)
     assert len(volume.array) == 1
+    pixel = np.array([[[7, 9]]], np.uint8)
+    assert raster.read(saved(tmp_path / "p.png", pixel)).array.tolist() == [[[[7]]]]
     error = refused(saved(tmp_path / "b.png", np.dstack([GREY, GREY])))
     assert error.code == "io.channels"
+    assert f"takes {len(np.unique(GREY))} values" in error.problem
     rgba = np.dstack([RGB, GREY])
     assert raster.read(saved(tmp_path / "c.png", rgba)).array.shape == (4, 9, 13, 1)
 
@@ -187,7 +200,9 @@ def test_labels_are_written_and_come_back(tmp_path, name, top, dtype):
     labels = raster.read_labels(tmp_path / name)
     assert np.array_equal(labels.array, values)
     assert labels.array.dtype == dtype
-    assert np.array_equal(np.asarray(Image.open(tmp_path / name)), values[..., 0])
+    with Image.open(tmp_path / name) as image:
+        assert image.format == ("TIFF" if name == "a.tif" else "PNG")
+        assert np.array_equal(np.asarray(image), values[..., 0])
 
 
 def test_labels_that_do_not_come_back_are_noticed(tmp_path, monkeypatch):

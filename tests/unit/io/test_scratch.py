@@ -15,6 +15,13 @@ def test_the_room_is_taken(tmp_path):
     assert path.stat().st_size == 1 << 20
     assert path.stat().st_blocks * 512 >= 1 << 20
     assert path.read_bytes() == bytes(1 << 20)
+    assert path.stat().st_mode & 0o777 == 0o600  # nobody else's to read
+
+
+def test_where_room_cannot_be_taken_it_is_promised(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    reserve(tmp_path / "scratch", 1000)
+    assert (tmp_path / "scratch").read_bytes() == bytes(1000)
 
 
 def test_no_room_is_told_at_once_and_nothing_is_left(tmp_path, monkeypatch):

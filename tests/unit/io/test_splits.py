@@ -46,15 +46,17 @@ def test_unknown_subjects_are_counted_with_the_nearest(files):
 
 
 @pytest.mark.parametrize(
-    "entry",
+    ("entry", "problem"),
     [
-        {"pool": ["ann"]},
-        {"pool": [], "test": ["bob"]},
-        {"pool": "ann", "test": ["bob"]},
-        {"pool": ["ann", "ann"], "test": ["bob"]},
-        {"pool": ["ann"], "test": [["bob"]]},
-        {"pool": ["ann"], "test": ["bob"], "validation": ["cem"]},
+        ({"pool": ["ann"]}, "test is not a list of at least one subject"),
+        ({"pool": [], "test": ["bob"]}, "pool is not a list of at least one subject"),
+        ({"pool": "ann", "test": ["bob"]}, "pool is not a list of at least one subject"),
+        ({"pool": ["ann", "ann"], "test": ["bob"]}, "pool names ann more than once"),
+        ({"pool": ["7", 7, "ann"], "test": ["bob"]}, "pool names 7 more than once"),
+        ({"pool": ["ann"], "test": ["bob", 1.5]}, "test is not a list of at least one subject"),
+        ({"pool": ["ann"], "test": [["bob"]]}, "test is not a list of at least one subject"),
+        ({"pool": ["ann"], "test": ["bob"], "validation": ["cem"]}, "unknown key validation"),
     ],
 )
-def test_other_shapes_are_refused(files, entry):
-    refused(files, {"liver": entry}, "split.shape")
+def test_other_shapes_are_refused(files, entry, problem):
+    assert refused(files, {"liver": entry}, "split.shape").problem == problem

@@ -10,6 +10,7 @@ from PIL import Image
 
 from samplar.errors import InputError
 from samplar.io import tiff
+from samplar.io.picture import MAX_DECODED, MAX_PIXELS
 
 HERE = Path("a.tif")
 RNG = np.random.default_rng(0)
@@ -53,6 +54,30 @@ def test_stored_numbers_are_kept(dtype, compression):
     picture = tiff.decode(made(array, compression=compression), HERE)
     assert np.array_equal(picture.array, array)
     assert picture.gain == (255 if dtype == "?" else 1)
+    assert (picture.palette, picture.orientation) == (None, 1)
+    assert picture.white_is_zero == (dtype == "?")  # as tifffile writes bits
+
+
+def test_a_palette_is_read_with_8_bits_a_colour():
+    image = Image.fromarray(GREY % 4)
+    image.putpalette([0, 0, 0, 255, 1, 2, 3, 254, 0, 7, 8, 9])
+    stream = io.BytesIO()
+    image.save(stream, "TIFF")
+    picture = tiff.decode(bytearray(stream.getvalue()), HERE)
+    assert np.array_equal(picture.array, GREY % 4)
+    assert picture.palette[:4].tolist() == [[0, 0, 0], [255, 1, 2], [3, 254, 0], [7, 8, 9]]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "most", "held"), [("?", MAX_PIXELS, 1), ("u1", MAX_PIXELS, 1), ("f8", 1 << 25, 8)]
+)
+def test_the_bound_is_on_the_bytes_of_all_pixels(dtype, most, held):
+    assert most == min(MAX_PIXELS, MAX_DECODED // held)
+    data = made(np.zeros((1, 8), dtype))
+    assert refused(patched(data, "ImageWidth", most)).code != "io.too_large"
+    error = refused(patched(data, "ImageWidth", most + 1))
+    assert error.code == "io.too_large"
+    assert f"of {held} bytes" in error.problem
 
 
 @pytest.mark.parametrize("planarconfig", ["contig", "separate"])
@@ -69,6 +94,10 @@ def test_tiles_are_read():
     assert np.array_equal(tiff.decode(made(array, tile=(16, 16)), HERE).array, array)
 
 
+def test_a_single_pixel_is_read():
+    assert tiff.decode(made(np.full((1, 1), 7, np.uint8)), HERE).array.tolist() == [[7]]
+
+
 def test_lzw_is_read():
     for array in (GREY, RGB, GREY.astype(np.uint16) * 200):
         data = by_pillow(array, compression="tiff_lzw")
@@ -79,6 +108,12 @@ def test_compressed_pixels_that_pillow_would_change_are_refused():
     exif = Image.Exif()
     exif[274] = 6
     assert refused(by_pillow(GREY, compression="tiff_lzw", exif=exif)).code == "io.dtype"
+    white = patched(by_pillow(GREY, compression="tiff_lzw"), "PhotometricInterpretation", 0)
+    assert "LZW compression" in refused(white).problem
+    exif[274] = 1
+    upright = tiff.decode(by_pillow(GREY, compression="tiff_lzw", exif=exif), HERE)
+    assert np.array_equal(upright.array, GREY)
+    exif[274] = 6
     picture = tiff.decode(by_pillow(GREY, compression="tiff_deflate", exif=exif), HERE)
     assert picture.orientation == 6
     assert np.array_equal(picture.array, GREY)
@@ -98,6 +133,12 @@ def test_sparse_pixels_are_refused():
     assert refused(data).code in ("io.truncated", "io.corrupt")
 
 
+def test_as_many_strips_as_the_height_needs():
+    error = refused(patched(made(GREY, rowsperstrip=16), "RowsPerStrip", 4))
+    assert error.code == "io.truncated"
+    assert "1 of 4 strips or tiles of pixels are there" in error.problem
+
+
 @pytest.mark.parametrize("pages", [2, 5])
 def test_a_stack_of_pages_is_refused_with_a_way_out(pages):
     error = refused(made(np.stack([GREY] * pages), photometric="minisblack"))
@@ -112,6 +153,11 @@ def test_a_thumbnail_beside_the_image_is_no_page():
         writer.write(GREY)
         writer.write(GREY[::2, ::2], subfiletype=1)
     assert np.array_equal(tiff.decode(bytearray(stream.getvalue()), HERE).array, GREY)
+
+
+def test_several_slices_in_one_page_are_refused():
+    data = made(np.zeros((2, 16, 16), np.uint8), volumetric=True, tile=(2, 16, 16))
+    assert refused(data).code == "io.dtype"
 
 
 def test_white_is_zero_is_said_and_the_stored_numbers_kept():

@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import logging
 import struct
+import threading
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from samplar.errors import InputError
 from samplar.io import tiff
-from samplar.io.tiff_strips import overheard
+from samplar.io.tiff_strips import check_compression, overheard
 
 PATH = Path("a.tif")
 GREY = np.random.default_rng(0).integers(0, 256, (16, 24), np.uint8)
@@ -67,6 +69,60 @@ def test_a_strip_that_holds_too_much(more):
     assert "holds 385 bytes, at most 384 belong" in error.problem
 
 
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *(("raw", 1), ("tiff_lzw", 5), ("jpeg", 7), ("packbits", 32773)),
+        *(("tiff_deflate", 8), ("tiff_deflate", 32946)),
+    ],
+)
+def test_every_compression_that_is_read(name, number):
+    stream = io.BytesIO()
+    Image.fromarray(np.full((16, 24), 90, np.uint8)).save(stream, "TIFF", compression=name)
+    data = bytearray(stream.getvalue())
+    at = entry(data, 259) + 8
+    data[at : at + 2] = number.to_bytes(2, "little")  # Pillow writes the new number of deflate
+    assert (tiff.decode(data, PATH).array == 90).all()
+
+
+@pytest.mark.parametrize("array", [GREY > 99, np.stack([GREY] * 3)], ids=["bits", "planes"])
+@pytest.mark.parametrize("options", [{"tile": (16, 16)}, {"rowsperstrip": 6}])
+def test_strips_of_bits_and_of_planes(array, options):
+    kind = "rgb" if array.ndim == 3 else "minisblack"
+    data = written(array, compression="zlib", photometric=kind, planarconfig="separate", **options)
+    shown = np.moveaxis(array, 0, -1) if array.ndim == 3 else array
+    assert np.array_equal(tiff.decode(data, PATH).array, shown)
+
+
+@pytest.mark.parametrize(
+    ("array", "options", "most"),
+    [
+        (GREY > 99, {"rowsperstrip": 16}, 16 * 3),
+        (GREY[:, :13] > 99, {"rowsperstrip": 16}, 16 * 2),
+        (GREY.astype(np.uint16), {"rowsperstrip": 5}, 5 * 24 * 2),
+        (GREY, {"tile": (16, 16)}, 16 * 16),
+        (np.stack([GREY] * 3, axis=-1), {"rowsperstrip": 4}, 4 * 24 * 3),
+        (np.stack([GREY] * 3), {"rowsperstrip": 4, "planarconfig": "separate"}, 4 * 24),
+    ],
+    ids=["bits", "odd bits", "16 bits", "tile", "colours", "planes"],
+)
+def test_a_strip_holds_no_byte_more_than_its_pixels(array, options, most):
+    kind = "rgb" if array.ndim == 3 else "minisblack"
+    data = written(array, compression="zlib", photometric=kind, **options)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        offset, count = page.dataoffsets[0], page.databytecounts[0]
+        for length, fits in ((most, True), (most + 1, False)):
+            strip = zlib.compress(bytes(length))
+            changed = data[:offset] + strip.ljust(count, b"\0") + data[offset + count :]
+            assert len(strip) <= count
+            if fits:
+                check_compression(page, changed, PATH)
+                continue
+            with pytest.raises(InputError, match=f"at most {most} belong"):
+                check_compression(page, changed, PATH)
+
+
 def test_a_strip_without_its_checksum():
     data = with_strip(GREY.tobytes())
     data[-1] ^= 1
@@ -95,6 +151,39 @@ def test_a_tag_about_the_picture_that_cannot_be_read_is_passed_over():
     at = entry(data, 270)
     data[at + 8 : at + 12] = (1 << 30).to_bytes(4, "little")
     assert np.array_equal(tiff.decode(data, PATH).array, GREY)
+
+
+def remark(tag: int) -> None:
+    logging.getLogger("tifffile").warning("<TiffTag %d @8> odd", tag)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        *(269, 270, 271, 272, 285, 305, 306, 315, 316),  # names, text, dates, programs
+        *(282, 283, 296, 297),  # resolution and page number
+        *(700, 33432, 65535),  # everything that came after TIFF 6.0
+    ],
+)
+def test_tags_that_only_describe_a_picture_may_be_odd(tag):
+    with overheard(PATH):
+        remark(tag)
+
+
+@pytest.mark.parametrize(
+    "tag", [256, 257, 258, 259, 262, 266, 268, 273, 274, 277, 278, 279, 284, 307, 317, 322, 699]
+)
+def test_tags_that_decide_what_is_seen_may_not_be_odd(tag):
+    with pytest.raises(InputError, match=f"TiffTag {tag}") as caught, overheard(PATH):
+        remark(tag)
+    assert caught.value.code == "io.corrupt"
+
+
+def test_what_is_said_of_a_file_read_at_the_same_time_is_not_ours():
+    with overheard(PATH):
+        other = threading.Thread(target=remark, args=(256,))
+        other.start()
+        other.join()
 
 
 def test_what_others_do_with_tifffile_is_not_ours():

@@ -52,6 +52,20 @@ def test_each_bad_entry_is_a_problem_of_its_own(files):
     assert {problem.code for problem in listing.problems} == {"dataset.list"}
 
 
+def test_one_image_that_is_there_makes_it_this_layout(files):
+    description = dataset(files, 3, {"image": 3}, pair("missing"), pair("b"))
+    assert recognise(files.root, description)
+
+
+def test_a_label_is_checked_as_the_image_is(files):
+    images = {"image": "imagesTr/a.nii.gz"}
+    description = dataset(files, images | {"label": "labelsTr/c.nii.gz"}, images | {"label": 3})
+    assert [problem.problem for problem in list_cases(files.root, description).problems] == [
+        "the label labelsTr/c.nii.gz does not exist",
+        "an entry has no label",
+    ]
+
+
 def test_other_descriptions_are_not_this_layout(files):
     dataset(files)
     for description in ({}, {"training": 3}, {"training": [3]}, {"training": [pair("zz")]}):

@@ -71,6 +71,30 @@ def test_sequences_are_joined_in_order_and_a_missing_one_is_named(files):
     assert problem.problem == "the case q lacks sequence _0000 (T1); 2 are expected"
 
 
+def test_undeclared_sequences_are_as_many_as_the_fullest_case_has(files):
+    touch(files, "images/p_0001.nii", "images/p_0000.nii", "labels/p.nii")
+    touch(files, "images/q_0000.nii", "labels/q.nii")
+    listing = list_cases(files.root)
+    assert [case.id for case in listing.cases] == ["p"]
+    assert [p.problem for p in listing.problems] == [
+        "the case q lacks sequence _0001; 2 are expected"
+    ]
+
+
+def test_images_without_any_labels_folder_are_cases(files):
+    touch(files, "images/p_0000.nii", "images/q.nii")
+    listing = list_cases(files.root)
+    assert [(case.id, case.label) for case in listing.cases] == [("p_0000", None), ("q", None)]
+    assert not listing.problems
+
+
+def test_two_labels_of_one_name_are_a_problem(files):
+    touch(files, "images/a.png", "labels/a.png", "labels/a.tif")
+    listing = list_cases(files.root)
+    assert [problem.code for problem in listing.problems] == ["dataset.same_name"]
+    assert [case.label for case in listing.cases] == [None]
+
+
 @pytest.mark.parametrize("name", ["labels", "masks"])
 def test_without_images_folder_it_is_not_this_layout(files, name):
     touch(files, f"{name}/a.png")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from samplar.io.layouts.nnunet import list_cases, recognise
 
 
@@ -43,6 +45,26 @@ def test_colour_images_are_one_file_of_three_declared_channels(files):
     listing = list_cases(files.root, ["R", "G", "B"])
     assert not listing.problems
     assert [names(case) for case in listing.cases] == [["a_0000.png"], ["b_0000.png"]]
+
+
+@pytest.mark.parametrize("name", ["a_0000.nii.gz", "a_0001.png", "a_0000.npz"])
+def test_only_plain_images_numbered_0_hold_all_the_channels(files, name):
+    touch(files, f"imagesTr/{name}", "imagesTr/b_0000.png")
+    problems = list_cases(files.root, ["R", "G", "B"]).problems
+    assert {problem.code for problem in problems} == {"dataset.sequence"}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".tif", ".tiff"])
+def test_plain_images_hold_all_the_channels(files, suffix):
+    touch(files, f"imagesTr/a_0000{suffix}")
+    assert [case.id for case in list_cases(files.root, ["R", "G", "B"]).cases] == ["a"]
+
+
+def test_images_without_any_labels_folder_are_cases(files):
+    touch(files, "imagesTr/a_0000.nii.gz")
+    listing = list_cases(files.root)
+    assert [(case.id, case.label) for case in listing.cases] == [("a", None)]
+    assert not listing.problems
 
 
 def test_image_without_number_is_told_its_new_name(files):

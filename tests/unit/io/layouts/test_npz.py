@@ -26,3 +26,9 @@ def test_damaged_and_other_archives_are_problems(files):
     assert "not a readable npz archive" in first.problem
     assert second.problem == "the archive has image.npy but no imgs"
     assert "numpy.savez_compressed" in second.fix
+    assert first.code == second.code == "dataset.npz"
+
+
+def test_a_folder_without_archives_is_not_this_layout(files):
+    files.text("a.png", "x")
+    assert not recognise(files.root)
