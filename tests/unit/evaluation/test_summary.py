@@ -179,3 +179,8 @@ def test_refuses_no_cases_and_names_that_collide():
         summary([])
     with pytest.raises(InputError, match="2 classes have 1 different names"):
         summary([("a", "a", scored(1), scored(2, 2))], names=("liver", "liver"))
+
+
+def test_a_case_must_have_a_score_for_every_class():
+    with pytest.raises(ValueError, match="zip"):
+        summary([("a", "a", scored(1), scored(2, 2))], names=("liver",))
