@@ -35,7 +35,7 @@ TESTED_BY = {
     "evaluation/trust.py": ("report/test_trust.py", "prediction/test_doubt.py"),
     "io/bundle.py": ("io/test_assets.py",),
     "io/case.py": ("io/test_declared.py", "io/test_subjects.py", "io/test_partial.py"),
-    "io/checks/": ("io/test_check.py",),
+    "io/checks/": ("io/test_check_parts.py", "io/test_check.py"),
     "io/found_labels.py": ("io/test_dataset.py", "io/test_check.py"),
     "io/hub_errors.py": ("io/test_hub.py",),
     "io/hub_repository.py": ("io/test_hub.py",),
