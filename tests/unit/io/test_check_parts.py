@@ -68,7 +68,8 @@ def test_a_voxel_stands_out_from_three_times_the_median(size, far):
     assert len(found) == far
     if far:
         assert found["geometry.spacing_outlier"] == (
-            f"1 cases have an unusual voxel size (the median is 2 x 2 x 2): c2 ({size:g} x {size:g} x {size:g})"
+            "1 cases have an unusual voxel size (the median is 2 x 2 x 2):"
+            f" c2 ({size} x {size} x {size})"
         )
 
 
