@@ -32,7 +32,7 @@ TESTED_BY = {
     "evaluation/left_out.py": ("evaluation/test_summary.py",),
     "evaluation/means.py": ("evaluation/test_summary.py",),
     "evaluation/scores.py": ("evaluation/test_summary.py", "evaluation/test_protocols.py"),
-    "evaluation/trust.py": ("report/test_trust.py", "prediction/test_doubt.py"),
+    "evaluation/trust.py": ("evaluation/test_trust.py", "report/test_trust.py"),
     "io/bundle.py": ("io/test_assets.py",),
     "io/case.py": ("io/test_declared.py", "io/test_subjects.py", "io/test_partial.py"),
     "io/checks/": ("io/test_check_parts.py", "io/test_check.py"),

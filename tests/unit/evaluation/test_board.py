@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 from bench_cells import cell, entry, missing
 
@@ -117,3 +119,12 @@ def test_a_method_whose_cells_failed_is_not_compared():
     found = board(entry(cell("a", two(60, 60))), entry(cell("b", None)))
     assert found.compared("heart", 1) == {"a": 60.0}
     assert found.mean_ranks() == {}
+
+
+def test_what_is_in_a_table_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        Spread(1.0, None, 1).mean = 2.0
+    with pytest.raises(FrozenInstanceError):
+        missing("a", 1).name = "b"
+    with pytest.raises(FrozenInstanceError):
+        Board(()).entries = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from statistics import fmean
 
 import numpy as np
@@ -114,3 +115,8 @@ def test_an_interval_holds_its_share_of_the_samples(level):
 )
 def test_a_difference_is_clear_if_its_interval_leaves_out_zero(low, high, clear):
     assert Difference(0.0, low, high, subjects=3, draws=1).clear == bool(clear)
+
+
+def test_a_difference_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        Difference(0.0, -1.0, 1.0, subjects=3, draws=1).mean = 1.0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 import surface_distance
@@ -11,6 +13,7 @@ from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 from scipy.ndimage import distance_transform_edt
 
 from samplar.evaluation.surface import (
+    SurfaceDistances,
     border,
     diagonal,
     hd95,
@@ -229,3 +232,8 @@ def test_the_share_within_reach_counts_both_surfaces():
     distances = surface_distances(prediction, truth, spacing=(1.0, 1.0, 1.0))
     assert nsd_percent(distances, tolerance=10.9) == pytest.approx(200 / 3)
     assert nsd_percent(distances, tolerance=11.0) == 100
+
+
+def test_distances_cannot_be_exchanged():
+    with pytest.raises(FrozenInstanceError):
+        SurfaceDistances(np.zeros(1), np.zeros(1)).to_truth = np.ones(1)

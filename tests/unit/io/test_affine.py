@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +163,12 @@ def test_the_same_affine_agrees_to_the_last_bit():
     assert affine.agrees_with(affine, (9, 9, 9), 0)
     assert affine.agrees_with(Affine(moved), (9, 9, 9), 3)
     assert not affine.agrees_with(Affine(moved), (9, 9, 9), 2.999)
+
+
+def test_an_affine_cannot_be_given_another_matrix():
+    with pytest.raises(FrozenInstanceError):
+        Affine.pixels().matrix = np.eye(4)
+
+
+def test_affines_are_compared_by_their_distance_and_never_by_their_matrices():
+    assert len({Affine(np.eye(4)), Affine(np.eye(4))}) == 2

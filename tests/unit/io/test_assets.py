@@ -7,7 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
@@ -391,3 +391,10 @@ def test_what_a_full_disk_lacks_is_told_in_megabytes(tmp_path):
     assert error.code == "output.disk_full"
     assert error.problem == "the disk is full, 12 MB are needed"
     assert error.path == str(tmp_path)
+
+
+def test_what_is_pinned_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        FILE.sha256 = None
+    with pytest.raises(FrozenInstanceError):
+        WEB.origin = None

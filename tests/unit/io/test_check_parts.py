@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -365,3 +366,16 @@ def test_the_worst_comes_first_and_nothing_is_counted_without_classes(flat):
         "note",
     ]
     assert (report.slices, report.exemplars, report.labels) == (0, 0, ())
+
+
+def test_facts_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        image().unit = "px"
+    with pytest.raises(FrozenInstanceError):
+        LabelFacts({0: 1}, None).areas = ()
+
+
+def test_facts_of_two_images_are_never_taken_for_equal():
+    """They hold arrays, which cannot be compared by a yes or no."""
+    assert len({image(), image()}) == 2
+    assert len({LabelFacts({}, None), LabelFacts({}, None)}) == 2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -195,3 +196,8 @@ def test_the_two_sizes_of_a_file_that_grew_are_told(tmp_path):
 
     with pytest.raises(InputError, match=r"8,004 bytes, then 8,008"):
         read_content(path, peek=grow)
+
+
+def test_content_cannot_be_exchanged():
+    with pytest.raises(FrozenInstanceError):
+        content.Content(bytearray(), True).complete = False

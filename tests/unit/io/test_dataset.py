@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -223,3 +224,11 @@ def test_the_mapping_offered_leaves_out_nothing_that_was_found():
     with pytest.raises(InputError) as caught:
         labels_of({0: 5, 255: 3}, Path("set"))
     assert '"foreground": 255' in caught.value.fix
+
+
+def test_a_data_set_cannot_be_changed(flat):
+    dataset = read_dataset(flat.root)
+    with pytest.raises(FrozenInstanceError):
+        dataset.name = "other"
+    with pytest.raises(FrozenInstanceError):
+        dataset.cases[0].subject = "other"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,9 @@ def test_classes_by_case_go_with_the_cases(files):
     assert (a.own_labels.values, b.own_labels.values) == ((1,), (2,))
     with pytest.raises(InputError, match="1 of 2 cases have no classes: c"):
         declared_labels(files.root, {}, cases("a", "c"))
+
+
+def test_a_case_cannot_be_changed():
+    (case,) = cases("a")
+    with pytest.raises(FrozenInstanceError):
+        case.own_labels = LIVER

@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import huggingface_hub
@@ -311,3 +312,12 @@ def test_what_the_clients_cache_holds_is_not_downloaded_again(at, tmp_path):
         got = download(hub_address("hub:a/sam"), tmp_path / "raw", name="mine")
         assert got.path.read_bytes() == TENSORS
         assert len(hub.downloads()) == before
+
+
+def test_what_was_fetched_cannot_be_changed(tmp_path):
+    address = hub_address("hub:a/b")
+    found = hub_repository.Repository(huggingface_hub.HfApi(), address, None, tmp_path)
+    with pytest.raises(FrozenInstanceError):
+        FromHub(tmp_path, "c", "mit").commit = "d"
+    with pytest.raises(FrozenInstanceError):
+        found.folder = tmp_path
