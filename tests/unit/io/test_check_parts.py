@@ -221,7 +221,7 @@ def test_classes_are_counted_by_voxels_slices_cases_and_subjects():
 
 
 def test_listed_slices_beyond_the_last_are_not_counted():
-    rows = [[9, 1, 0], [8, 2, 0], [10, 0, 0]]
+    rows = [[9, 1, 0], [9, 1, 0], [10, 0, 0]]
     found = tally(labelled("a", rows, listed=(0, 3)))
     assert (found.labelled_slices, found.foreground_slices) == (1, 1)
     assert found.outside == {"a": 1}

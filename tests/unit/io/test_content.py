@@ -117,17 +117,22 @@ def test_a_file_that_changes_meanwhile_is_refused(tmp_path):
     assert code_of(path, peek=grow) == "io.changed"
 
 
-def test_an_unreadable_file_is_named(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("trouble", "says"),
+    [(OSError(5, "Input/output error"), "Input/output error"), (OSError("odd"), "odd")],
+)
+def test_an_unreadable_file_is_named(tmp_path, monkeypatch, trouble, says):
     path = tmp_path / "a.nii"
     path.write_bytes(DATA)
 
     def broken(*_: object) -> None:
-        raise OSError(5, "Input/output error")
+        raise trouble
 
     monkeypatch.setattr(content, "_plain", broken)
-    with pytest.raises(InputError, match="Input/output error") as caught:
+    with pytest.raises(InputError) as caught:
         read_content(path)
     assert caught.value.code == "io.unreadable"
+    assert caught.value.problem == f"cannot be read: {says}"
 
 
 def test_the_head_of_an_unopenable_file(tmp_path, monkeypatch):
