@@ -17,7 +17,7 @@ from samplar.errors import InputError
 from samplar.io.admission import MAX_BYTES, check_file, kind_of, too_large
 
 _BLOCK = 1 << 20
-_GZIP_BITS = zlib.MAX_WBITS | 16  # a gzip header, with any window
+_GZIP_BITS = 16 + zlib.MAX_WBITS  # a gzip header, with any window
 _HEAD = 544
 
 
