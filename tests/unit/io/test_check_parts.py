@@ -145,8 +145,11 @@ def test_grey_values_over_a_data_set():
 
 
 def test_images_of_one_grey_value():
-    flat = image(grey=(7.0,) * 5)
-    found = told(image_findings(cases(flat, image())))
+    flat, nearly = (
+        image(grey=(7.0,) * 5),
+        [image(grey=(0.0, *(7.0,) * 4)), image(grey=(*(7.0,) * 4, 9.0))],
+    )
+    found = told(image_findings(cases(flat, *nearly)))
     assert found == {"images.constant": "1 images have one grey value only: c0"}
 
 
