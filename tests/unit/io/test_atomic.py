@@ -341,3 +341,21 @@ def test_a_removed_file_is_gone_on_disk_too(tmp_path, monkeypatch):
     (tmp_path / "a").touch()
     remove_file(tmp_path / "a")
     assert synced == [tmp_path]
+
+
+def test_what_cannot_be_removed_is_told(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError) as caught:
+        remove_file(tmp_path / "folder")
+    assert caught.value.code == "output.name"
+
+
+@pytest.mark.parametrize("work", [ensure_writable, atomic.sweep])
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path, monkeypatch, work):
+    def broken(folder: Path) -> None:
+        raise OSError(errno.EIO, "bad sector")
+
+    monkeypatch.setattr(atomic, "_sweep", broken)
+    with pytest.raises(OutputError, match="bad sector") as caught:
+        work(tmp_path)
+    assert caught.value.code == "output.failed"

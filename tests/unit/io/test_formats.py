@@ -119,6 +119,7 @@ def test_labels_are_written_under_the_name_that_fits(tmp_path, asked):
     volume = read_image([scan(tmp_path / "in.nii.gz")])
     path = write_labels(tmp_path / asked, VALUES, volume)
     assert path == tmp_path / "case.v2.nii.gz"
+    assert path.read_bytes().startswith(b"\x1f\x8b")
     assert np.array_equal(read_labels(path).array, VALUES)
 
 
@@ -134,6 +135,8 @@ def test_every_format_gives_labels_that_read_back(tmp_path):
         path = write_labels(tmp_path / "o.x", values, image)
         path = write_labels(tmp_path / "o.png", values, image)
         assert path.name == name
+        magic = {"o.png": b"\x89PNG", "o.tif": b"II*\0", "o.npz": b"PK\x03\x04"}[name]
+        assert path.read_bytes().startswith(magic)  # readers go by the content, people by the name
         labels = read_labels(path)
         assert np.array_equal(labels.array, values)
         formats.check_grid(image, labels)
