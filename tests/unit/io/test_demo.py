@@ -17,12 +17,12 @@ AFFINE[:3, 3] = (-98, -134, -72)
 
 
 def test_the_most_probable_tissue_by_hand():
-    grey = np.array([0, 255, 0, 100, 128, 127, 85, 60], dtype=np.uint8)
-    white = np.array([0, 0, 255, 150, 127, 128, 85, 60], dtype=np.uint8)
-    # background is 255 - grey - white: 255, 0, 0, 5, 0, 0, 85 (a tie of three), 135
+    grey = np.array([0, 255, 0, 100, 128, 127, 85, 60, 128], dtype=np.uint8)
+    white = np.array([0, 0, 255, 150, 127, 128, 85, 60, 0], dtype=np.uint8)
+    # background is 255 - grey - white: 255, 0, 0, 5, 0, 0, 85 (a tie of three), 135, 127
     found = demo.most_probable(grey, white)
     assert found.dtype == np.uint8
-    assert found.tolist() == [0, 1, 2, 2, 1, 2, 0, 0]
+    assert found.tolist() == [0, 1, 2, 2, 1, 2, 0, 0, 1]
 
 
 @pytest.fixture
