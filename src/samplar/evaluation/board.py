@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -9,7 +10,6 @@ from statistics import fmean, stdev
 import numpy as np
 from jaxtyping import Float64
 
-from samplar.config.bench import FULL
 from samplar.evaluation.cell import Cell, Key
 from samplar.evaluation.scores import Metric
 from samplar.evaluation.statistics import Difference, ScoreArray, paired_difference, ranks
@@ -71,7 +71,7 @@ class Board:
     def columns(self, dataset: str) -> list[Column]:
         """Return the numbers of exemplars on a data set, ascending, the whole pool last."""
         found = {entry.key.k for entry in self.entries if entry.key.dataset == dataset}
-        return sorted(found, key=lambda k: (k == FULL, k if isinstance(k, int) else 0))
+        return sorted(found, key=lambda k: k if isinstance(k, int) else math.inf)
 
     def places(self, dataset: str, method: str, k: Column) -> list[Entry]:
         """Return the draws and seeds at one place of the table, finished or not."""

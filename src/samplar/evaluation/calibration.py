@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, generate_binary_structure
 
 from samplar.config.base import Strict
 from samplar.io.labels import IGNORE
@@ -98,8 +98,8 @@ def near_foreground(
     """
     foreground = (prediction > 0) | ((truth > 0) & (truth != IGNORE))
     reach = reach_of(truth.shape[-2], truth.shape[-1])
-    cross = np.array([[[0, 1, 0], [1, 1, 1], [0, 1, 0]]], dtype=bool)
-    return binary_dilation(foreground, cross, iterations=reach)
+    cross = generate_binary_structure(rank=2, connectivity=1)
+    return binary_dilation(foreground, cross[np.newaxis], iterations=reach)
 
 
 def reach_of(height: int, width: int) -> int:

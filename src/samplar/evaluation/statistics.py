@@ -79,13 +79,13 @@ def mean_score(
     each over what is there. NaN where nothing is.
     """
     there = ~np.isnan(scores)
-    total = np.einsum("ns,drsc->ndrc", by_subject, np.where(there, scores, 0.0))
+    total = np.einsum("ns,drsc->ndrc", by_subject, np.nan_to_num(scores))
     count = np.einsum("ns,drsc->ndrc", by_subject, there.astype(float))
     of_class = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
     of_draw = _mean(_mean(of_class))
     known = ~np.isnan(of_draw)
     weights = by_draw * known
-    summed = (weights * np.where(known, of_draw, 0.0)).sum(axis=1)
+    summed = (weights * np.nan_to_num(of_draw)).sum(axis=1)
     weight = weights.sum(axis=1)
     return np.divide(summed, weight, out=np.full_like(summed, np.nan), where=weight > 0)
 
@@ -94,12 +94,11 @@ def _mean(values: np.ndarray) -> np.ndarray:
     """Average over the last axis what is not NaN."""
     there = ~np.isnan(values)
     count = there.sum(axis=-1)
-    total = np.where(there, values, 0.0).sum(axis=-1)
+    total = np.nansum(values, axis=-1)
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
 def ranks(means: Mapping[str, float]) -> dict[str, float]:
     """Rank methods by their mean, 1 for the highest; equal ones share the mean of their ranks."""
-    names = list(means)
-    found = rankdata([-means[name] for name in names])
-    return {name: float(rank) for name, rank in zip(names, found, strict=True)}
+    found = rankdata([-mean for mean in means.values()])
+    return {name: float(found[place]) for place, name in enumerate(means)}

@@ -30,19 +30,19 @@ _SAME_VOXEL = 0.1  # of the smallest spacing: beyond rounding, far below one vox
 
 FileKind = Literal["nifti", "gzip", "png", "jpeg", "tiff", "zip"]
 
-_MAGIC: tuple[tuple[int, bytes, FileKind], ...] = (
-    (0, b"\x1f\x8b", "gzip"),
-    (0, b"\x89PNG\r\n\x1a\n", "png"),
-    (0, b"\xff\xd8\xff", "jpeg"),
-    (0, b"II*\0", "tiff"),
-    (0, b"MM\0*", "tiff"),
-    (0, b"II+\0", "tiff"),
-    (0, b"MM\0+", "tiff"),
-    (0, b"PK\x03\x04", "zip"),
-    (0, (348).to_bytes(4, "little"), "nifti"),
-    (0, (348).to_bytes(4, "big"), "nifti"),
-    (0, (540).to_bytes(4, "little"), "nifti"),
-    (0, (540).to_bytes(4, "big"), "nifti"),
+_MAGIC: tuple[tuple[bytes, FileKind], ...] = (
+    (b"\x1f\x8b", "gzip"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
+    (b"MM\0+", "tiff"),
+    (b"PK\x03\x04", "zip"),
+    ((348).to_bytes(4, "little"), "nifti"),
+    ((348).to_bytes(4, "big"), "nifti"),
+    ((540).to_bytes(4, "little"), "nifti"),
+    ((540).to_bytes(4, "big"), "nifti"),
 )
 
 _TO_NIFTI = "Convert it to NIfTI (.nii.gz)"
@@ -101,11 +101,11 @@ def kind_of(head: bytes, path: Path) -> FileKind:
     Raises:
         InputError: `io.format`, saying what the file is instead, if that can be seen.
     """
-    for offset, magic, kind in _MAGIC:
-        if head[offset : offset + len(magic)] == magic:
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
             return kind
     for offset, magic, what, fix in _FOREIGN:
-        if head[offset : offset + len(magic)] == magic:
+        if head.startswith(magic, offset):
             raise InputError(f"is {what}, which is not read", fix=fix, code="io.format", path=path)
     if head.lstrip()[:1] == b"<":
         problem = "is a web page or XML, not an image"

@@ -60,7 +60,7 @@ class Affine:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Voxel size along each voxel axis, in mm."""
-        x, y, z = np.linalg.norm(self.matrix[:3, :3], axis=0)
+        x, y, z = np.linalg.norm(_axes(self.matrix), axis=0)
         return float(x), float(y), float(z)
 
     @property
@@ -72,9 +72,9 @@ class Affine:
     @property
     def shear_degrees(self) -> float:
         """How far the most skewed pair of axes is from a right angle, in degrees."""
-        unit = self.matrix[:3, :3] / np.array(self.spacing)
+        unit = _axes(self.matrix) / np.array(self.spacing)
         cosines = (unit.T @ unit)[np.triu_indices(3, 1)]
-        return float(np.degrees(np.arcsin(np.clip(np.abs(cosines), 0, 1))).max())
+        return float(np.degrees(np.arcsin(np.abs(cosines))).max())
 
     def corners(self, shape: tuple[int, int, int]) -> np.ndarray:
         """Return where the centres of the eight corner voxels lie, (8, 3) in mm."""
@@ -93,7 +93,12 @@ class Affine:
 def corners_of(matrix: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """Return where any (4, 4) matrix, even a useless one, puts the eight corner voxels, (8, 3)."""
     ends = np.array(list(product(*((0, size - 1) for size in shape))), dtype=np.float64)
-    return ends @ matrix[:3, :3].T + matrix[:3, 3]
+    return ends @ _axes(matrix).T + matrix[:3, 3]
+
+
+def _axes(matrix: np.ndarray) -> np.ndarray:
+    """Return the step along each voxel axis, a column each, of a (4, 4) matrix."""
+    return matrix[:3, :3]
 
 
 def _check(matrix: np.ndarray, path: Path | None) -> None:
@@ -106,11 +111,11 @@ def _check(matrix: np.ndarray, path: Path | None) -> None:
         problem = f"last row of the affine is {matrix[3].tolist()} instead of [0, 0, 0, 1]"
         raise InputError(problem, fix=resave, code="io.affine", path=path)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        spacing = np.linalg.norm(matrix[:3, :3], axis=0)  # infinite if it overflows: refused below
-        volume = abs(np.linalg.det(matrix[:3, :3] / spacing))
+        spacing = np.linalg.norm(_axes(matrix), axis=0)  # infinite if it overflows: refused below
+        volume = abs(np.linalg.det(_axes(matrix) / spacing))
     low, high = SPACING_BOUNDS_MM
     if (spacing == 0).any() or volume < _FLAT:
-        problem = f"affine is not invertible, its axes are {matrix[:3, :3].T.tolist()}"
+        problem = f"affine is not invertible, its axes are {_axes(matrix).T.tolist()}"
         raise InputError(problem, fix=resave, code="io.affine", path=path)
     if (spacing < low).any() or (spacing > high).any():
         sizes = " x ".join(f"{size:g}" for size in spacing)

@@ -12,6 +12,6 @@ def areas_per_slice(indices: np.ndarray, axis: int, classes: int) -> np.ndarray:
     """
     slices = np.moveaxis(indices, axis, 0)
     areas = np.empty((len(slices), classes + 1), dtype=np.int64)
-    for row, one in zip(areas, slices, strict=True):
-        row[:] = np.bincount(one.ravel(), minlength=classes + 1)[: classes + 1]
+    for number, one in enumerate(slices):
+        areas[number] = np.bincount(one.ravel(), minlength=classes + 1)[: classes + 1]
     return areas

@@ -192,9 +192,10 @@ def _sync_folder(folder: Path) -> None:
 
 def _discard(temporary: Path) -> None:
     try:
-        temporary.unlink(missing_ok=True)
+        temporary.unlink()
     except OSError:
-        # The folder itself went away or became read-only: the first error is the one to report.
+        # It was never made or has its final name; or the folder went away or became read-only, and
+        # then the first error is the one to report.
         return
 
 

@@ -17,7 +17,7 @@ from samplar.errors import InputError
 from samplar.io.admission import MAX_BYTES, check_file, kind_of, too_large
 
 _BLOCK = 1 << 20
-_GZIP = b"\x1f\x8b"
+_GZIP_BITS = 16 + zlib.MAX_WBITS  # a gzip header, with any window
 _HEAD = 544
 
 
@@ -98,7 +98,7 @@ def _collect(
     peek: Callable[[bytes], int] | None,
     path: Path,
 ) -> None:
-    head = file.read(132)
+    head = file.read(_HEAD)
     file.seek(0)
     gzipped = kind_of(head, path) == "gzip"
     wanted = None
@@ -119,7 +119,7 @@ def _plain(file: BinaryIO) -> Iterator[bytes]:
 
 def _inflated(file: BinaryIO) -> Iterator[bytes]:
     """Yield the content of all gzip members; `EOFError` if the last one has no end."""
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    inflater = zlib.decompressobj(_GZIP_BITS)
     waiting = b""
     between = True  # at the start of a member, where zero padding may stand (RFC 1952 and gzip)
     while block := waiting or file.read(_BLOCK):
@@ -132,7 +132,7 @@ def _inflated(file: BinaryIO) -> Iterator[bytes]:
         between = inflater.eof
         waiting = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
         if inflater.eof:
-            inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            inflater = zlib.decompressobj(_GZIP_BITS)
         yield piece
     if not between:
         raise EOFError

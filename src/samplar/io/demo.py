@@ -79,9 +79,7 @@ def build_demo_dataset(
     ensure_writable(folder)
     paths = demo_files(source=source, on_progress=on_progress)
     t1 = nibabel.Nifti1Image.from_filename(paths["t1"])
-    maps = [
-        np.asarray(nibabel.Nifti1Image.from_filename(paths[kind]).dataobj) for kind in ("gm", "wm")
-    ]
+    maps = [_voxels(paths[kind]) for kind in ("gm", "wm")]
     _write(folder / "images" / f"{CASE}.nii.gz", np.asarray(t1.dataobj), t1.affine)
     _write(folder / "labels" / f"{CASE}.nii.gz", most_probable(*maps), t1.affine)
     names = json.dumps(LABEL_NAMES, indent=2) + "\n"
@@ -114,9 +112,7 @@ def _write(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
     image.set_qform(affine, code="mni")
 
     def verify(written: Path) -> None:
-        if not np.array_equal(
-            np.asarray(nibabel.Nifti1Image.from_filename(written).dataobj), array
-        ):
+        if not np.array_equal(_voxels(written), array):
             raise OSError(f"{written} does not read back as it was written")
 
     write_with(path, lambda target: nibabel.save(image, target), verify)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 from bench_cells import cell, entry, missing
 
-from samplar.evaluation.board import Board
+from samplar.evaluation.board import Board, Spread
 
 
 def two(first: float, second: float) -> dict[str, tuple[float, float]]:
@@ -76,3 +78,53 @@ def test_an_absent_class_is_left_out_as_in_the_tables():
     assert other.evaluation is not None
     expected = (mine.evaluation.mean.dsc or 0) - (other.evaluation.mean.dsc or 0)
     assert found.mean == pytest.approx(expected) == pytest.approx(10)
+
+
+@pytest.mark.parametrize(
+    ("values", "spread"),
+    [
+        ([], Spread(None, None, 0)),
+        ([None], Spread(None, None, 0)),
+        ([3.0, None], Spread(3.0, None, 1)),
+        ([3.0, 5.0], Spread(4.0, 2**0.5, 2)),
+    ],
+)
+def test_a_spread_needs_two_values(values, spread):
+    assert Spread.of(values) == spread
+
+
+def test_only_cells_with_scores_are_counted():
+    done, failed = cell("a", two(60, 60)), cell("b", None)
+    found = board(entry(failed), entry(done), missing("c", 1))
+    assert found.cells == [done]
+    assert (found.datasets, found.methods) == (["heart"], ["b", "a", "c"])
+    assert found.done("heart", "b", 1) == found.done("heart", "c", 1) == []
+    assert len(found.places("heart", "c", 1)) == 1
+
+
+def test_what_a_method_is_is_said_by_any_cell_finished_or_failed():
+    found = board(
+        missing("zero-shot", 1),
+        entry(cell("zero-shot", None, draw=1)),
+        entry(cell("copy-nearest", two(1, 1))),
+        missing("a", 1),
+    )
+    names = ("zero-shot", "copy-nearest", "a")
+    assert [found.is_oracle(name) for name in names] == [True, False, False]
+    assert [found.is_trivial(name) for name in names] == [False, True, False]
+    assert found.any_cell("a") is None
+
+
+def test_a_method_whose_cells_failed_is_not_compared():
+    found = board(entry(cell("a", two(60, 60))), entry(cell("b", None)))
+    assert found.compared("heart", 1) == {"a": 60.0}
+    assert found.mean_ranks() == {}
+
+
+def test_what_is_in_a_table_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        Spread(1.0, None, 1).mean = 2.0
+    with pytest.raises(FrozenInstanceError):
+        missing("a", 1).name = "b"
+    with pytest.raises(FrozenInstanceError):
+        Board(()).entries = ()

@@ -9,6 +9,7 @@ from samplar.evaluation.calibration import (
     Reliability,
     fit_temperature,
     near_foreground,
+    reach_of,
     reliability,
     softmax,
 )
@@ -148,3 +149,65 @@ def test_a_temperature_leaves_the_order_of_the_classes():
         shares = softmax(logits, temperature)
         assert np.array_equal(shares.argmax(0), logits.argmax(0))
         np.testing.assert_allclose(shares.sum(0), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(("right", "temperature"), [(True, 0.05), (False, 20.0)])
+def test_the_temperature_stays_within_its_bounds(right, temperature):
+    logits = np.tile([0.3, 0.0], (50, 1))
+    truth = np.full(50, 0 if right else 1, dtype=np.uint8)
+    assert fit_temperature(logits, truth) == pytest.approx(temperature, rel=1e-3)
+
+
+@pytest.mark.parametrize("top", [0.05, 0.06, 0.0])
+def test_the_lowest_probabilities_are_in_the_first_bin(top):
+    shares = np.full((4, 20), top)
+    assert reliability(*stack(shares, np.zeros(4, dtype=np.uint8))).pixels == (4, *(0,) * 14)
+
+
+def test_a_probability_that_rounding_lifts_over_one_is_in_the_last_bin():
+    shares = np.array([[np.nextafter(np.float32(1), np.float32(2)), 0.0]])
+    assert reliability(*stack(shares, np.zeros(1, dtype=np.uint8))).pixels == (*(0,) * 14, 1)
+
+
+def test_nothing_added_changes_nothing():
+    logits, truth = drawn(count=50)
+    found = reliability(softmax(logits.T[:, None, None], 1.0), truth[None, None])
+    assert Reliability() + found == found
+
+
+@pytest.mark.parametrize("short", ["pixels", "confidence", "correct"])
+def test_bins_of_another_number_are_never_added_in_part(short):
+    broken = Reliability(pixels=(1,) * BINS).model_copy(update={short: (1,)})
+    with pytest.raises(ValueError, match="zip"):
+        broken + Reliability()
+    with pytest.raises(ValueError, match="zip"):
+        broken.points()
+
+
+def test_no_error_is_taken_of_bins_that_do_not_match():
+    broken = Reliability(pixels=(1,) * BINS, correct=(1,))
+    with pytest.raises(ValueError, match="zip"):
+        _ = broken.ece
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "reach"),
+    [(1, 1, 1), (50, 20, 1), (20, 50, 1), (74, 1, 1), (76, 1, 2), (1, 76, 2), (512, 300, 10)],
+)
+def test_near_is_a_fiftieth_of_the_longer_side_and_at_least_a_pixel(height, width, reach):
+    assert reach_of(height, width) == reach
+
+
+@pytest.mark.parametrize("shape", [(100, 4), (4, 100)])
+def test_the_region_reaches_as_far_whichever_side_is_the_longer(shape):
+    prediction = np.zeros((1, *shape), dtype=np.uint8)
+    prediction[0, 2, 2] = 1
+    region = near_foreground(prediction, np.zeros_like(prediction))
+    rows, columns = np.indices(shape)
+    assert np.array_equal(region[0], abs(rows - 2) + abs(columns - 2) <= 2)
+
+
+def test_large_logits_do_not_overflow():
+    logits = np.array([1000.0, 999.0, -1000.0])[:, None, None, None]
+    assert softmax(logits, 1.0).ravel() == pytest.approx([0.7310586, 0.2689414, 0])
+    assert softmax(logits, 2.0).ravel() == pytest.approx([0.6224593, 0.3775407, 0])

@@ -7,7 +7,7 @@ import pytest
 from bench_cells import cell
 
 from samplar.config.fit import FitConfig
-from samplar.evaluation.cell import Cell, decisive, settings_digest
+from samplar.evaluation.cell import Cell, Cost, decisive, settings_digest
 
 
 @pytest.fixture
@@ -28,6 +28,15 @@ def test_every_setting_decides(settings):
     changed[3]["scored"]["side"] = "pool"
     changed[4]["fit"]["seed"] = 3
     assert len({digest(settings), *map(digest, changed)}) == 6
+
+
+def test_the_order_of_settings_does_not_decide(settings):
+    assert digest(dict(reversed(settings.items()))) == digest(settings)
+
+
+def test_slices_encoded_before_are_none_unless_stated():
+    cost = Cost(total=1.0, peak_memory_bytes=1, adapter_bytes=1, trainable_parameters=1)
+    assert cost.encoded_before == 0
 
 
 def test_where_things_lie_does_not_decide(settings):

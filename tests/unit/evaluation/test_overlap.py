@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 import torch
@@ -33,3 +35,8 @@ def test_dice_and_iou_are_tied(blob):
     counts = overlap(blob(1), blob(2))
 
     assert counts.dsc == pytest.approx(200 * counts.iou / (100 + counts.iou))
+
+
+def test_counts_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        Overlap(shared=1, predicted=1, true=1).shared = 2

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 
@@ -48,3 +50,10 @@ def test_unlabelled_voxels_leave_both_masks(cube):
     (pair,) = class_pairs(truth, truth, labelled, classes=1)
 
     assert (pair.overlap.true, pair.overlap.predicted, pair.overlap.shared) == (32, 32, 32)
+
+
+def test_a_pair_cannot_be_changed(cube):
+    truth = cube((2, 2, 2), (6, 6, 6)).astype(np.uint8)
+    (pair,) = class_pairs(truth, truth, np.ones(truth.shape, bool), classes=1)
+    with pytest.raises(FrozenInstanceError):
+        pair.labelled = None

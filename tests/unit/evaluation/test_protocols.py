@@ -189,23 +189,47 @@ def test_refuses_another_grid(nothing):
     "spacing", [(1.0, 1.0), (1.0, 0.0, 1.0), (1.0, np.nan, 1.0), (1.0, np.inf, 1.0)]
 )
 def test_refuses_an_unusable_spacing(nothing, spacing):
-    with pytest.raises(InputError, match="spacing"):
+    with pytest.raises(InputError, match="spacing") as refused:
         score(nothing, nothing, spacing=spacing)
+    assert refused.value.code == "evaluation.grid"
+
+
+def test_any_positive_spacing_is_usable(cube, nothing):
+    (missed,) = score(nothing, cube((2, 2, 2), (6, 6, 6)), spacing=(0.3, 0.4, 1e-6))
+    assert missed.hd95 == pytest.approx(5)
 
 
 @pytest.mark.parametrize("tolerance", [-1.0, np.nan, np.inf])
 def test_refuses_an_unusable_tolerance(nothing, tolerance):
-    with pytest.raises(UsageError, match="tolerance"):
+    with pytest.raises(UsageError, match="tolerance") as refused:
         score(nothing, nothing, tolerance=tolerance)
+    assert refused.value.code == "evaluation.tolerance"
+
+
+@pytest.mark.parametrize(("tolerance", "nsd"), [(0.0, 900 / 14), (0.5, 900 / 14), (1.0, 100)])
+def test_tolerances_from_zero_up_are_taken(cube, tolerance, nsd):
+    masks = cube((3, 2, 2), (7, 6, 6)), cube((2, 2, 2), (6, 6, 6))
+    (scored,) = score(*masks, spacing=(1.0, 1.0, 1.0), tolerance=tolerance)
+    assert scored.nsd == pytest.approx(nsd)
 
 
 @pytest.mark.parametrize(("place", "name"), [(0, "prediction"), (1, "truth")])
 def test_refuses_values_that_are_no_class(nothing, place, name):
     arrays = [nothing, nothing.copy()]
-    arrays[place][0, 0, :3] = 7
+    arrays[place][0, 0, :5] = [1, 2, 3, 7, 8]
 
-    with pytest.raises(InputError, match=rf"{name} holds 3 voxels .* 0\.\.2, such as 7"):
+    with pytest.raises(InputError, match=rf"{name} holds 3 voxels .* 0\.\.2, such as 3") as refused:
         score(*arrays, classes=2)
+    assert refused.value.code == "evaluation.labels"
+
+
+def test_refuses_a_negative_value(nothing):
+    prediction = nothing.astype(np.int16)
+    prediction[0, 0, 0] = -1
+    with pytest.raises(InputError, match=r"prediction holds 1 voxels .* such as -1"):
+        score_case(
+            prediction, nothing, classes=1, spacing=(1.0, 1.0, 1.0), unit="mm", tolerance=1.0
+        )
 
 
 def test_refuses_a_prediction_of_the_ignore_index(nothing):

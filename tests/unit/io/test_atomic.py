@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ from samplar.errors import InputError, OutputError
 from samplar.io import atomic
 from samplar.io.atomic import (
     ensure_writable,
+    explained,
     make_folder,
     remove_file,
     remove_folder,
@@ -267,3 +270,92 @@ def test_a_new_folder_is_synced_in_the_one_above_it(tmp_path, monkeypatch):
     assert synced == [tmp_path / "a", tmp_path]
     make_folder(tmp_path / "a" / "b")
     assert len(synced) == 2
+
+
+def test_temporaries_say_whose_they_are_and_never_meet(tmp_path, monkeypatch):
+    """Host and process decide who may sweep them; eight random digits keep two writers apart."""
+    seen: list[str] = []
+
+    def writer(path: Path, data: bytes = b"") -> None:
+        seen.append(path.name)
+        path.write_bytes(data)
+
+    monkeypatch.setattr(atomic, "write_new", writer)
+    write_with(tmp_path / "a.nii.gz", writer, nothing)
+    ensure_writable(tmp_path)
+    ensure_writable(tmp_path)
+    owner = rf"\.samplar-tmp-[0-9a-f]{{8}}-{os.getpid()}-[0-9a-f]{{8}}"
+    assert re.fullmatch(owner + r"\.nii\.gz", seen[0])
+    assert all(re.fullmatch(owner, name) for name in seen[1:])
+    assert len(set(seen)) == 3
+
+
+def test_a_folder_is_renamed_before_it_is_emptied(tmp_path, monkeypatch):
+    make_folder(tmp_path / "old")
+    seen, real = [], shutil.rmtree
+
+    def rmtree(path: Path) -> None:
+        seen.append(path.name)
+        real(path)
+
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    remove_folder(tmp_path / "old")
+    assert re.fullmatch(r"old\.[0-9a-f]{8}\.tmp", seen[0])
+
+
+def test_an_error_without_a_number_is_told_in_its_own_words(tmp_path):
+    error = explained(OSError("odd"), tmp_path)
+    assert (error.code, error.problem) == ("output.failed", "writing failed: odd (error 0)")
+    error = explained(OSError(errno.EIO, "bad sector"), tmp_path)
+    assert error.problem == f"writing failed: bad sector (error {errno.EIO})"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.EPERM, "output.not_writable"),
+        (errno.EISDIR, "output.name"),
+        (errno.ENAMETOOLONG, "output.name"),
+        (errno.ENOTDIR, "output.not_writable"),
+        (errno.EEXIST, "output.not_writable"),
+        (errno.ENOENT, "output.not_writable"),
+    ],
+)
+def test_what_an_error_number_means(tmp_path, number, code):
+    assert explained(OSError(number, os.strerror(number)), tmp_path).code == code
+
+
+def test_sweeping_goes_below_and_leaves_what_lives(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    dead = tmp_path / "a" / "b" / f".samplar-tmp-{atomic._host()}-999999999-aa"
+    alive = tmp_path / "a" / f".samplar-tmp-{atomic._host()}-{os.getpid()}-aa"
+    for path in (dead, alive):
+        path.touch()
+    atomic.sweep(tmp_path)
+    assert (dead.exists(), alive.exists()) == (False, True)
+
+
+def test_a_removed_file_is_gone_on_disk_too(tmp_path, monkeypatch):
+    synced: list[Path] = []
+    monkeypatch.setattr(atomic, "_sync_folder", synced.append)
+    (tmp_path / "a").touch()
+    remove_file(tmp_path / "a")
+    assert synced == [tmp_path]
+
+
+def test_what_cannot_be_removed_is_told(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError) as caught:
+        remove_file(tmp_path / "folder")
+    assert caught.value.code == "output.name"
+
+
+@pytest.mark.parametrize("work", [ensure_writable, atomic.sweep])
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path, monkeypatch, work):
+    def broken(folder: Path) -> None:
+        raise OSError(errno.EIO, "bad sector")
+
+    monkeypatch.setattr(atomic, "_sweep", broken)
+    with pytest.raises(OutputError, match="bad sector") as caught:
+        work(tmp_path)
+    assert caught.value.code == "output.failed"

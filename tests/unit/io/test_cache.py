@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from samplar.errors import OutputError, ResourceError
-from samplar.io.cache import cache_folder, locked, sha256_of
+from samplar.io.cache import LOCK_SECONDS, cache_folder, locked, sha256_of
 
 
 def test_the_variable_wins_over_the_platform(monkeypatch, tmp_path):
@@ -39,6 +39,8 @@ def test_a_lock_is_held_by_one_and_given_back(tmp_path):
         with locked(folder, "other", seconds=0.05):
             pass
     assert caught.value.code == "cache.busy"
+    assert "another process has been fetching toy for 0 seconds" in caught.value.problem
+    assert LOCK_SECONDS == 30 * 60  # a slow line needs that long for the largest weights
     with locked(folder, "toy", seconds=0.05):
         pass
 

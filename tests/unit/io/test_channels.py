@@ -39,11 +39,41 @@ def test_chosen_channels_are_taken_in_the_order_given():
     np.testing.assert_array_equal(to_three(image(1, 2, 3, 4), (2,))[:, 0, 0], [3, 3, 3])
 
 
-@pytest.mark.parametrize("channels", [(), (0, 1, 2, 3), (4,), (-1,)])
-def test_impossible_choices_are_refused(channels):
-    with pytest.raises(UsageError) as caught:
+@pytest.mark.parametrize(
+    ("channels", "says"),
+    [
+        ((), "0 channels chosen"),
+        ((0, 1, 2, 3), "4 channels chosen"),
+        ((4,), "channel 4 does not exist; the image has 4"),
+        ((-1, 0, 9), "channel -1, 9 does not exist"),
+    ],
+)
+def test_impossible_choices_are_refused(channels, says):
+    with pytest.raises(UsageError, match=says) as caught:
         to_three(image(1, 2, 3, 4), channels)
     assert caught.value.code == "channels.invalid"
+
+
+@pytest.mark.parametrize("channels", [(0,), (3, 0), (3, 3, 1)])
+def test_one_to_three_channels_may_be_chosen(channels):
+    assert len(to_three(image(1, 2, 3, 4), channels)) == 3
+
+
+def test_two_chosen_of_many_get_their_mean():
+    np.testing.assert_array_equal(to_three(image(1, 2, 3, 4), (3, 1))[:, 0, 0], [4, 2, 3])
+
+
+@pytest.mark.parametrize("shape", [(5, 1, 2), (4, 0, 2)])
+def test_only_the_fourth_of_four_channels_is_taken_for_an_alpha(shape):
+    with pytest.raises(InputError, match=f"has {shape[0]} channels and SAM takes 3"):
+        to_three(np.zeros(shape))
+
+
+def test_a_constant_channel_before_the_last_is_no_alpha():
+    given = np.concatenate([image(1, 2), np.ones((1, 1, 2), dtype=np.float32), image(3)])
+    with pytest.raises(InputError):
+        to_three(given)
+    np.testing.assert_array_equal(to_three(given[:3]), given[:3])
 
 
 def test_channels_are_parsed():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -116,17 +117,22 @@ def test_a_file_that_changes_meanwhile_is_refused(tmp_path):
     assert code_of(path, peek=grow) == "io.changed"
 
 
-def test_an_unreadable_file_is_named(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("trouble", "says"),
+    [(OSError(5, "Input/output error"), "Input/output error"), (OSError("odd"), "odd")],
+)
+def test_an_unreadable_file_is_named(tmp_path, monkeypatch, trouble, says):
     path = tmp_path / "a.nii"
     path.write_bytes(DATA)
 
     def broken(*_: object) -> None:
-        raise OSError(5, "Input/output error")
+        raise trouble
 
     monkeypatch.setattr(content, "_plain", broken)
-    with pytest.raises(InputError, match="Input/output error") as caught:
+    with pytest.raises(InputError) as caught:
         read_content(path)
     assert caught.value.code == "io.unreadable"
+    assert caught.value.problem == f"cannot be read: {says}"
 
 
 def test_the_head_of_an_unopenable_file(tmp_path, monkeypatch):
@@ -147,3 +153,56 @@ def test_the_decoder_agrees_with_the_standard_library(tmp_path):
     for level in (0, 1, 9):
         path.write_bytes(gzip.compress(DATA * 300, compresslevel=level))
         assert zlib.crc32(read_content(path).data) == zlib.crc32(gzip.decompress(path.read_bytes()))
+
+
+def test_the_limit_itself_may_be_reached(tmp_path):
+    path = tmp_path / "a.nii.gz"
+    path.write_bytes(gzip.compress(DATA))
+    assert read_content(path, limit=len(DATA)).data == DATA
+    assert code_of(path, limit=len(DATA) - 1) == "io.too_large"
+
+
+@pytest.mark.parametrize(("size", "seen"), [(543, 0), (544, 1), (545, 1)])
+def test_peek_needs_544_bytes(tmp_path, size, seen):
+    path, heads = tmp_path / "a.nii", []
+    path.write_bytes(DATA[:size])
+
+    def peek(head: bytes) -> int:
+        heads.append(head)
+        return size
+
+    assert read_content(path, peek=peek).data == DATA[:size]
+    assert heads == [DATA[:544]] * seen
+
+
+def test_the_checksum_is_read_though_all_the_bytes_asked_for_are_there(tmp_path, monkeypatch):
+    path = tmp_path / "a.nii.gz"
+    damaged = bytearray(gzip.compress(DATA, compresslevel=0))
+    damaged[-8] ^= 1
+    path.write_bytes(damaged)
+    monkeypatch.setattr(content, "_BLOCK", len(damaged) - 8)
+    assert code_of(path, peek=lambda head: len(DATA)) == "io.corrupt"
+
+
+def test_a_zlib_stream_without_a_gzip_header_is_no_gzip_member(tmp_path):
+    path = tmp_path / "a.nii.gz"
+    path.write_bytes(gzip.compress(DATA) + zlib.compress(DATA))
+    assert code_of(path) == "io.corrupt"
+
+
+def test_the_two_sizes_of_a_file_that_grew_are_told(tmp_path):
+    path = tmp_path / "a.nii"
+    path.write_bytes(DATA)
+
+    def grow(head: bytes) -> int:
+        with path.open("ab") as file:
+            file.write(b"more")
+        return len(DATA)
+
+    with pytest.raises(InputError, match=r"8,004 bytes, then 8,008"):
+        read_content(path, peek=grow)
+
+
+def test_content_cannot_be_exchanged():
+    with pytest.raises(FrozenInstanceError):
+        content.Content(bytearray(), True).complete = False

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from samplar.errors import InputError, UsageError
 from samplar.io.dataset import class_indices, read_case, read_dataset
+from samplar.io.found_labels import labels_of
 from samplar.io.labels import LabelSet
 
 
@@ -192,3 +194,41 @@ def test_names_match_however_their_letters_are_composed(files):
     (case,) = read_dataset(files.root).cases
     assert (case.id, case.subject, case.listed) == (composed, f"J{composed}", (0,))
     refused("split.overlap", files.root, split=path)
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "says"),
+    [
+        ([0], "labels.none", "hold no foreground, 2 voxels are all 0"),
+        ([0, 255], "labels.mask_0_255", "hold 1 values besides 0 (255) and"),
+        (
+            range(66),
+            "labels.too_many",
+            "hold 65 values besides 0 (1, 2, 3, 4, 5, 6, 7, 8, ...) and",
+        ),
+    ],
+)
+def test_values_that_are_no_classes_are_refused(values, code, says):
+    with pytest.raises(InputError) as caught:
+        labels_of(dict.fromkeys(values, 2), Path("set"))
+    assert caught.value.code == code
+    assert says in caught.value.problem
+
+
+@pytest.mark.parametrize("values", [[1], [1, 255], [254], range(1, 65)])
+def test_up_to_64_values_are_classes(values):
+    assert labels_of({0: 9, **dict.fromkeys(values, 2)}, Path("set")).values == tuple(values)
+
+
+def test_the_mapping_offered_leaves_out_nothing_that_was_found():
+    with pytest.raises(InputError) as caught:
+        labels_of({0: 5, 255: 3}, Path("set"))
+    assert '"foreground": 255' in caught.value.fix
+
+
+def test_a_data_set_cannot_be_changed(flat):
+    dataset = read_dataset(flat.root)
+    with pytest.raises(FrozenInstanceError):
+        dataset.name = "other"
+    with pytest.raises(FrozenInstanceError):
+        dataset.cases[0].subject = "other"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,17 @@ def test_regions_are_refused_with_what_to_write():
     assert caught.value.code == "labels.regions"
     assert "the value 2 is in whole tumour, core" in caught.value.problem
     assert '"oedema": 2' in caught.value.fix
+    with pytest.raises(InputError, match="the value 2 is in a, b; a voxel has one class here"):
+        parse_labels({"a": [1, 2], "b": [2, 3], "c": [3, 4]}, PATH)
+    with pytest.raises(InputError, match="the value 2 is in a; ") as caught:
+        parse_labels({"a": [2, 2]}, PATH)
+    assert caught.value.code == "labels.regions"
+
+
+def test_values_up_to_65535_and_64_classes_are_taken():
+    assert parse_labels({"liver": 65_535}, PATH).values == (65_535,)
+    names = tuple(f"c{i}" for i in range(1, 65))
+    assert parse_labels({f"c{i}": i for i in range(1, 65)}, PATH).names == names
 
 
 def test_one_class_may_be_made_of_several_values():
@@ -62,7 +74,8 @@ def test_one_class_may_be_made_of_several_values():
         ({"background": 0}, "0 classes besides background"),
         ({"liver": 0, "spleen": 1}, "0 is always background"),
         ({"background": 1, "liver": 2}, "0 is always background"),
-        ({"liver": 1, "spleen": 1}, "share a value"),
+        ({"liver": 1, "spleen": 1}, "share a value: liver, spleen are 1"),
+        ({"liver": 1, "spleen": 3, "ignore": 3}, "share a value: spleen, ignore are 3"),
         ({"1": "liver", "2": "liver"}, "2 labels share 1 names"),
         ({"liver": -1}, "outside 0..65535"),
         ({"liver": 65_536}, "outside 0..65535"),
@@ -75,7 +88,11 @@ def test_one_class_may_be_made_of_several_values():
         ({"liver": [1, 70_000]}, "outside 0..65535: 70000"),
         ({"liver": True}, "neither name: value nor value: name"),
         ({"liver": "left"}, "neither name: value nor value: name"),
-        ({"1": " "}, "empty name"),
+        ({"1": " "}, "the value 1 has an empty name"),
+        ({"\uff11": "liver"}, "neither name: value nor value: name"),
+        ({"liver": {"value": 1}}, "neither name: value nor value: name"),
+        ({"liver": "--1"}, "neither name: value nor value: name"),
+        ({"-1": "liver"}, "outside 0..65535: -1"),
         ({f"c{i}": i for i in range(1, 66)}, "65 classes, more than the 64"),
     ],
 )
@@ -90,6 +107,8 @@ def test_classes_numbered_by_case_are_told_from_the_plain_form():
     assert parse_labels_per_case({"1": {"name": "liver"}}, PATH) == {}
     assert parse_labels_per_case({"liver": 1}, PATH) == {}
     assert parse_labels_per_case([1], PATH) == {}
+    assert parse_labels_per_case({"ct": {"1": "liver"}, "2": "aorta"}, PATH) == {}
+    assert parse_labels_per_case({"ct": {"1": "liver"}, "2": {"name": "aorta"}}, PATH) == {}
     nested = {"ct": {"1": {"name": "liver"}}, "mr": {"9": "liver", "1": "aorta"}}
     assert parse_labels_per_case(nested, PATH) == {
         "ct": LabelSet(("liver",), (1,)),
@@ -109,8 +128,18 @@ def test_too_many_joined_classes_are_refused():
     def numbered(prefix):
         return LabelSet(tuple(f"{prefix}{i}" for i in range(40)), tuple(range(1, 41)))
 
-    with pytest.raises(InputError, match="80 different class names over 2 cases"):
+    with pytest.raises(InputError, match="80 different class names over 2 cases") as caught:
         join_by_name({"a": numbered("x"), "b": numbered("y")})
+    assert caught.value.code == "labels.too_many"
+
+
+def test_64_joined_classes_are_numbered_anew():
+    def numbered(prefix):
+        return LabelSet(tuple(f"{prefix}{i}" for i in range(32)), tuple(range(1, 33)))
+
+    joined = join_by_name({"a": numbered("x"), "b": numbered("y")})
+    assert joined.values == tuple(range(1, 65))
+    assert joined.names[31:33] == ("x31", "y0")
 
 
 def cases(*ids):
@@ -141,3 +170,9 @@ def test_classes_by_case_go_with_the_cases(files):
     assert (a.own_labels.values, b.own_labels.values) == ((1,), (2,))
     with pytest.raises(InputError, match="1 of 2 cases have no classes: c"):
         declared_labels(files.root, {}, cases("a", "c"))
+
+
+def test_a_case_cannot_be_changed():
+    (case,) = cases("a")
+    with pytest.raises(FrozenInstanceError):
+        case.own_labels = LIVER

@@ -17,12 +17,12 @@ AFFINE[:3, 3] = (-98, -134, -72)
 
 
 def test_the_most_probable_tissue_by_hand():
-    grey = np.array([0, 255, 0, 100, 128, 127, 85, 60], dtype=np.uint8)
-    white = np.array([0, 0, 255, 150, 127, 128, 85, 60], dtype=np.uint8)
-    # background is 255 - grey - white: 255, 0, 0, 5, 0, 0, 85 (a tie of three), 135
+    grey = np.array([0, 255, 0, 100, 128, 127, 85, 60, 128], dtype=np.uint8)
+    white = np.array([0, 0, 255, 150, 127, 128, 85, 60, 0], dtype=np.uint8)
+    # background is 255 - grey - white: 255, 0, 0, 5, 0, 0, 85 (a tie of three), 135, 127
     found = demo.most_probable(grey, white)
     assert found.dtype == np.uint8
-    assert found.tolist() == [0, 1, 2, 2, 1, 2, 0, 0]
+    assert found.tolist() == [0, 1, 2, 2, 1, 2, 0, 0, 1]
 
 
 @pytest.fixture
@@ -101,3 +101,17 @@ def test_a_data_set_that_does_not_read_back_is_an_error(source, tmp_path, monkey
     with pytest.raises(OutputError, match="does not read back"):
         demo.build_demo_dataset(tmp_path / "demo", source=source)
     assert not (tmp_path / "demo" / "images" / "icbm152.nii.gz").exists()
+
+
+def test_what_is_fetched_is_what_was_recorded():
+    """The sizes go with the digests: another size is another file, and nothing would be fetched."""
+    assert [file.size for file in demo.DEMO.files] == [1_617_531, 1_965_510, 1_553_010]
+    assert demo.DEMO.origin.size == 11_509_444
+    assert all(len(file.sha256) == 64 for file in demo.DEMO.files)
+    assert demo.DEMO.files[0].member == f"nilearn/datasets/data/{demo.DEMO.files[0].name}"
+
+
+def test_the_names_are_readable_too(source, tmp_path):
+    folder = demo.build_demo_dataset(tmp_path / "demo", source=source)
+    text = (folder / "label_names.json").read_text()
+    assert text == '{\n  "1": "grey matter",\n  "2": "white matter"\n}\n'

@@ -64,3 +64,28 @@ def test_yaml_is_written_in_the_order_given(files):
     text = write_yaml_text(values)
     assert text.startswith("seed: 1\nexemplars:\n- case: überfall\n")
     assert read_yaml(files.text("a.yaml", text)) == values
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_numbers_that_are_not_finite_are_refused(files, number):
+    error = refused(read_json, files.text("a.json", f'{{"spacing": [{number}]}}'))
+    assert error.code == "document.unreadable"
+    assert f"{number} is not a finite number" in error.problem
+
+
+def test_other_numbers_are_read_as_they_are(files):
+    assert read_json(files.text("a.json", "[-1.5, 0.0, 7, 1e-9]")) == [-1.5, 0.0, 7, 1e-9]
+
+
+def test_a_document_may_have_one_mebibyte(files):
+    assert len(read_text(files.text("large", " " * 2**20))) == 2**20
+
+
+def test_all_the_keys_that_are_repeated_are_named(files):
+    text = '{"a": 1, "b": 1, "a": 2, "b": 3, "c": 1}'
+    for read in (read_json, read_yaml):
+        assert "a, b" in refused(read, files.text("document", text)).problem
+
+
+def test_yaml_keeps_letters_and_writes_one_key_a_line():
+    assert write_yaml_text({"b": "é", "a": {"x": 1}}) == "b: é\na:\n  x: 1\n"

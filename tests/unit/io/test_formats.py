@@ -14,6 +14,7 @@ from samplar.io.formats import (
     label_name,
     read_image,
     read_labels,
+    read_probabilities,
     write_labels,
     write_probabilities,
 )
@@ -118,6 +119,7 @@ def test_labels_are_written_under_the_name_that_fits(tmp_path, asked):
     volume = read_image([scan(tmp_path / "in.nii.gz")])
     path = write_labels(tmp_path / asked, VALUES, volume)
     assert path == tmp_path / "case.v2.nii.gz"
+    assert path.read_bytes().startswith(b"\x1f\x8b")
     assert np.array_equal(read_labels(path).array, VALUES)
 
 
@@ -133,6 +135,8 @@ def test_every_format_gives_labels_that_read_back(tmp_path):
         path = write_labels(tmp_path / "o.x", values, image)
         path = write_labels(tmp_path / "o.png", values, image)
         assert path.name == name
+        magic = {"o.png": b"\x89PNG", "o.tif": b"II*\0", "o.npz": b"PK\x03\x04"}[name]
+        assert path.read_bytes().startswith(magic)  # readers go by the content, people by the name
         labels = read_labels(path)
         assert np.array_equal(labels.array, values)
         formats.check_grid(image, labels)
@@ -148,3 +152,38 @@ def test_probabilities_of_every_format(tmp_path):
     path = write_probabilities(tmp_path / "q.png", chances[..., :1], plain)
     assert path.name == "q.npz"
     assert np.array_equal(np.load(path)["probabilities"], chances[..., 0])
+
+
+def test_probabilities_read_back_from_every_format(tmp_path):
+    png(tmp_path / "a.png", np.zeros((5, 6), np.uint8))
+    np.savez(tmp_path / "b.npz", imgs=np.zeros((7, 6, 5)), spacing=[1, 1, 2])
+    scan(tmp_path / "c.nii.gz")
+    for source, depth, name in (
+        ("a.png", 1, "q.npz"),
+        ("b.npz", 7, "q.npz"),
+        ("c.nii.gz", 7, "q.nii.gz"),
+    ):
+        like = read_image([tmp_path / source])
+        chances = RNG.random((3, 5, 6, depth)).astype(np.float32)
+        path = write_probabilities(tmp_path / "q.nii.gz", chances, like)
+        assert path.name == name
+        assert np.array_equal(read_probabilities(path, like, classes=2), chances)
+        with pytest.raises(InputError) as caught:
+            read_probabilities(path, like, classes=3)
+        assert caught.value.code == "io.probabilities"
+
+
+@pytest.mark.parametrize(("suffix", "other"), [(".png", ".nii.gz"), (".npz", ".png")])
+def test_one_image_may_come_alone_whatever_its_channels(tmp_path, suffix, other):
+    rgb = np.zeros((3, 4, 3), np.uint8)
+    if suffix == ".png":
+        png(tmp_path / "a.png", rgb)
+    else:
+        np.savez(tmp_path / "a.npz", imgs=rgb)
+    path = (tmp_path / f"a{suffix}").rename(tmp_path / f"b{other}")
+    assert len(read_image([path]).array) == 3
+
+
+def test_labels_of_no_voxels_are_named_as_a_png(tmp_path):
+    plain = Volume(np.zeros((1, 0, 2, 1)), Affine.pixels(), "px", (Path("x.png"),))
+    assert label_name(plain, "case") == "case.png"

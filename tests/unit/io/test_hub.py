@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import huggingface_hub
@@ -16,6 +17,7 @@ from samplar.errors import OutputError, SamplarError, UsageError, WeightsError
 from samplar.io import hub_repository
 from samplar.io.hub import FromHub, download
 from samplar.io.hub_address import hub_address
+from samplar.io.hub_repository import byte_counter
 
 TENSORS = bytes(range(256)) * 400
 FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
@@ -227,7 +229,53 @@ def test_more_than_any_sam_has(get, monkeypatch):
     monkeypatch.setattr(hub_repository, "LIMIT", len(TENSORS) - 1)
     error = refused(lambda: get(repo(main={"model.safetensors": TENSORS})))
     assert error.code == "weights.damaged"
+    assert f"has {len(TENSORS):,} bytes of weights, more than" in error.problem
     assert hub_of(get).downloads() == []
+    monkeypatch.setattr(hub_repository, "LIMIT", len(TENSORS))
+    assert get(repo(main={"model.safetensors": TENSORS})).path.is_file()
+
+
+def test_the_largest_sam_is_within_the_bound():
+    assert 5_200_000_000 < hub_repository.LIMIT == 8_000_000_000  # ViT-H in double precision
+
+
+def test_the_progress_of_several_files_goes_on_where_the_last_one_ended(get):
+    told: list[tuple[int, int]] = []
+    get(repo(main=sharded()), told=told)
+    total = len(TENSORS)
+    assert {whole for _, whole in told} == {total}
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert (9000, total) in told
+
+
+def test_of_two_bars_for_a_file_the_longer_one_counts(capfd):
+    seen: list[int] = []
+    counter = byte_counter(seen.append)
+    first, second = counter(total=10), counter(total=10, disable=False)
+    first.update(3)
+    second.update(2)
+    second.update(4.0)
+    first.update(None)
+    first.update()
+    assert seen == [3, 3, 6, 6, 6]
+    second.update()
+    assert seen[-1] == 7
+    assert capfd.readouterr() == ("", "")
+
+
+def test_progress_never_passes_the_end():
+    told: list[tuple[int, int]] = []
+    hub_repository._tell(lambda *pair: told.append(pair), 5, 20, 9)
+    hub_repository._tell(lambda *pair: told.append(pair), 5, 20, 16)
+    hub_repository._tell(None, 5, 20, 16)
+    assert told == [(14, 20), (20, 20)]
+
+
+@pytest.mark.parametrize("licence", [None, "apache-2.0"])
+def test_a_licence_is_known_if_it_is_stated(get, licence):
+    found = repo(main={"model.safetensors": TENSORS})
+    found.licence = licence
+    assert get(found).licence == (licence or "unknown")
 
 
 def test_a_full_disk(get, monkeypatch):
@@ -264,3 +312,12 @@ def test_what_the_clients_cache_holds_is_not_downloaded_again(at, tmp_path):
         got = download(hub_address("hub:a/sam"), tmp_path / "raw", name="mine")
         assert got.path.read_bytes() == TENSORS
         assert len(hub.downloads()) == before
+
+
+def test_what_was_fetched_cannot_be_changed(tmp_path):
+    address = hub_address("hub:a/b")
+    found = hub_repository.Repository(huggingface_hub.HfApi(), address, None, tmp_path)
+    with pytest.raises(FrozenInstanceError):
+        FromHub(tmp_path, "c", "mit").commit = "d"
+    with pytest.raises(FrozenInstanceError):
+        found.folder = tmp_path

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 
 from samplar.errors import UsageError
@@ -43,3 +45,8 @@ def test_the_same_by_hand():
     address = hub_address("hub:a/b/sam.pth@v1")
     assert address.command == "hf download a/b sam.pth --revision v1 --local-dir FOLDER"
     assert str(address.at(COMMIT)) == f"hub:a/b/sam.pth@{COMMIT}"
+
+
+def test_an_address_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        HubAddress("a/b").revision = "v2"

@@ -20,7 +20,7 @@ from samplar.io.labels import MAX_CLASSES, count_values
 from samplar.io.volume import LabelVolume, Volume
 
 _SAMPLED_VOXELS = 1 << 20
-PERCENTILES = (0, 1, 50, 99, 100)
+PERCENTILES = (1, 50, 99)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +106,7 @@ def _collected(facts: CaseFacts) -> Iterator[None]:
 def _image_facts(image: Volume) -> ImageFacts:
     array = image.array
     sample = array.reshape(-1)[:: max(1, array.size // _SAMPLED_VOXELS)]
-    grey = [float(value) for value in np.percentile(sample, PERCENTILES)]
-    grey[0], grey[-1] = float(array.min()), float(array.max())
+    percentiles = np.percentile(sample, PERCENTILES).tolist()
     alpha = len(array) == 4 and bool(array[-1].min() == array[-1].max())
     return ImageFacts(
         shape=image.shape,
@@ -117,7 +116,7 @@ def _image_facts(image: Volume) -> ImageFacts:
         channels=len(array),
         needs_choice=len(array) > 3 and not alpha,
         dtype=str(array.dtype),
-        grey=tuple(grey),
+        grey=(float(array.min()), *percentiles, float(array.max())),
         rule=rule_for(image),
         digest=hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest(),
     )
