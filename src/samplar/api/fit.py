@@ -16,6 +16,7 @@ from samplar.config.fit import FitConfig
 from samplar.evaluation.trust import Calibration
 from samplar.exemplars.exemplar import ExemplarSet
 from samplar.exemplars.manifest import Manifest, write_manifest
+from samplar.exemplars.roi import roi_share
 from samplar.io.dataset import read_dataset
 from samplar.io.lock import sole_writer
 from samplar.methods.adapted import AdaptedSam
@@ -29,9 +30,10 @@ from samplar.sam.model import Sam
 from samplar.sam.precision import chosen_precision
 from samplar.sam.weights import find_card, load_sam
 from samplar.synthesis.samples import Samples
+from samplar.training.draws import pool_size
 from samplar.training.embed import embedder
 from samplar.training.estimate import Estimate, estimate_fit
-from samplar.training.fit import Told, adapt, pool_size, with_refits
+from samplar.training.fit import Told, adapt, with_refits
 from samplar.training.precision import Probe, probe_model, probe_sam
 from samplar.training.prepare import choose_view, pick_exemplars
 from samplar.training.run import RunFolder, open_run, run_digest
@@ -103,20 +105,33 @@ def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool
     model = _attached(sam, method, settings, config, classes=len(dataset.labels))
     weights = find_card(config.weights)
     digest = _begin(run, config, exemplars, manifest, weights=weights, precision=precision)
-    held = HeldOut(exemplars, config, precision)
+    roi = _window(exemplars, config, model, told)
+    held = HeldOut(exemplars, config, precision, roi)
     estimate = _estimate(model, config, held, precision=precision)
     if estimate is not None:
         told.note(estimate.line())
     ready = time.monotonic()
     show = None if held.reason_against(model) else held.show
-    adapt(model, exemplars, config, run, precision=precision, digest=digest, told=told, show=show)
+    adapt(
+        model,
+        exemplars,
+        config,
+        run,
+        precision=precision,
+        digest=digest,
+        told=told,
+        show=show,
+        roi=roi,
+    )
+    if settled := held.settle():
+        told.note(settled)
     calibration = _told(held.calibration(model), told)
     predicted_in, agreement = _ended_in(model, samples, config, precision, told)
     sequences = len(dataset.labelled[0].images)
     fields = describe(
         config, weights, exemplars, view=view, sequences=sequences, precision=predicted_in
     )
-    fields |= {"agreement": agreement, "calibration": calibration}
+    fields |= {"agreement": agreement, "calibration": calibration, "roi": held.roi}
     save_adapter(run.adapter, model, fields)
     end = time.monotonic()
     cost = _finish(run, model, digest=digest, precision=precision, seconds=end - start)
@@ -194,6 +209,23 @@ def _ended_in(
         return precision, None
     probe = probe_model(model, samples)
     return _heard(probe, told), probe.agreement
+
+
+def _window(
+    exemplars: ExemplarSet, config: FitConfig, model: AdaptedSam, told: Told
+) -> float | None:
+    """Return the side of the region of interest, if slices are to be looked at twice; say it."""
+    if config.roi.mode == "off":
+        return None
+    if model.oracle or not model.method.card.trains:
+        told.note(f"region of interest: off, {model.method.card.name} does not learn from one")
+        return None
+    share = roi_share(exemplars, config.roi.margin)
+    if share is None:
+        told.note("region of interest: off, the structures fill the exemplars or are in none")
+    else:
+        told.note(f"region of interest: a window of {share:.0%} of the longer side")
+    return share
 
 
 def _told(calibration: Calibration, told: Told) -> Calibration:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from samplar.config.base import Strict, build, merged
 from samplar.config.plain_yaml import parse_yaml
+from samplar.config.roi import RoiConfig
 from samplar.config.synthesis import SynthesisConfig
 from samplar.config.training import TrainingConfig
 from samplar.config.trust import TrustConfig
@@ -65,6 +66,7 @@ class FitConfig(Strict):
     """auto, percentile, percentile:LOW:HIGH, window:LOW:HIGH or range:LOW:HIGH."""
     channels: tuple[int, ...] | None = None
     synthesis: SynthesisConfig = SynthesisConfig()
+    roi: RoiConfig = RoiConfig()
     training: TrainingConfig = TrainingConfig()
     trust: TrustConfig = TrustConfig()
     preset: Preset = "auto"

@@ -66,6 +66,8 @@ class AdapterCard(Strict):
     class_names: tuple[str, ...]
     class_values: tuple[int, ...]
     size: int = Field(ge=16, le=2048)
+    roi: float | None = Field(default=None, gt=0, le=1)
+    """Side of the window in which slices are seen again, as a share of their longer side."""
     plane: Plane
     intensity: IntensityRule
     channels: tuple[int, ...] | None

@@ -21,7 +21,7 @@ from samplar.exemplars.exemplar import Exemplar, ExemplarSet
 from samplar.exemplars.folds import subject_folds, why_no_folds
 from samplar.io.labels import IGNORE
 from samplar.methods.adapted import AdaptedSam
-from samplar.prediction.slices import predict_slices
+from samplar.prediction.two_looks import segmented
 from samplar.prediction.views import further_frames
 
 MOST = 16
@@ -56,12 +56,17 @@ class HeldOut:
         exemplars: all of them.
         config: of the fit.
         precision: fp32 or bf16.
+        roi: side of the window of a second look, if there is one.
+        looks: what was seen, in two looks if there is a window.
+        single: what a single look saw, where there is a window.
     """
 
     exemplars: ExemplarSet
     config: FitConfig
     precision: str
+    roi: float | None = None
     looks: list[Look] = field(default_factory=list)
+    single: list[Look] = field(default_factory=list)
 
     def reason_against(self, model: AdaptedSam) -> str:
         """Say why there is nothing to calibrate with, or nothing if there is."""
@@ -87,15 +92,36 @@ class HeldOut:
         taught = np.unique(np.concatenate([np.unique(labels) for labels in others]))
         for number in fold:
             if len(self.looks) < MOST:
-                self.looks.append(self._look(model, self.exemplars.exemplars[number], taught))
+                exemplar = self.exemplars.exemplars[number]
+                self.looks.append(self._look(model, exemplar, taught, self.roi))
+                if self.roi is not None:
+                    self.single.append(self._look(model, exemplar, taught, None))
 
-    def _look(self, model: AdaptedSam, exemplar: Exemplar, taught: np.ndarray) -> Look:
+    def settle(self) -> str:
+        """Do without the second look if it was worse on the exemplars; say what was decided.
+
+        From then on `roi` is what prediction is to use, and `looks` what goes with it.
+        """
+        if self.roi is None or not self.single:
+            return ""
+        twice, once = _mean_dsc(self.looks), _mean_dsc(self.single)
+        found = f"held-out exemplars {twice:.1f} with the window, {once:.1f} without (DSC)"
+        if twice >= once:
+            return f"region of interest: kept, {found}"
+        self.roi, self.looks = None, self.single
+        return f"region of interest: not used, {found}"
+
+    def _look(
+        self, model: AdaptedSam, exemplar: Exemplar, taught: np.ndarray, roi: float | None
+    ) -> Look:
         size = self.config.size
         also = further_frames(model, size, tta=None)
         shown = exemplar.image[None]
         (logits,) = (
             part.cpu().numpy()
-            for part in predict_slices(model, shown, size=size, precision=self.precision, also=also)
+            for part in segmented(
+                model, shown, size=size, precision=self.precision, also=also, roi=roi
+            )
         )
         known = np.isin(exemplar.labels, taught)
         labels = np.where(known, exemplar.labels, np.uint8(IGNORE))[None]
@@ -147,3 +173,9 @@ class HeldOut:
                 region=reliability(shares, look.labels, region=look.region),
             )
         return total
+
+
+def _mean_dsc(looks: Sequence[Look]) -> float:
+    """Return the mean of the exemplars that have a score, 0 if none has."""
+    values = [dsc for look in looks if (dsc := look.dsc()) is not None]
+    return fmean(values) if values else 0.0

@@ -12,7 +12,7 @@ from samplar.io.volume import Volume
 from samplar.methods.adapted import AdaptedSam
 from samplar.prediction.adapter import AdapterCard
 from samplar.prediction.doubt import Doubt
-from samplar.prediction.slices import predict_slices
+from samplar.prediction.two_looks import segmented
 from samplar.prediction.views import further_frames
 
 if TYPE_CHECKING:
@@ -48,8 +48,14 @@ def predict_volume(
     doubt = Doubt(card.calibration.temperature) if doubt is None else doubt
     start = 0
     also = further_frames(model, card.size, tta=options.tta)
-    for logits in predict_slices(
-        model, shown, size=card.size, precision=options.precision, also=also, truth=known
+    for logits in segmented(
+        model,
+        shown,
+        size=card.size,
+        precision=options.precision,
+        also=also,
+        truth=known,
+        roi=card.roi,
     ):
         labels[start : start + len(logits)] = logits.argmax(dim=1).cpu().numpy()
         calibrated = doubt.add(logits)

@@ -115,6 +115,7 @@ class Draw(Strict):
         description="drop a cut-out that keeps less than this share of its area",
     )
     border: Border = Field(default="zeros", description="what the image shows beyond the canvas")
+    roi: bool = Field(default=False, description="made from close-ups of the exemplars")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -12,15 +12,14 @@ from samplar.config.fit import FitConfig
 from samplar.config.training import TrainingConfig
 from samplar.exemplars.exemplar import ExemplarSet
 from samplar.exemplars.folds import subject_folds
+from samplar.exemplars.roi import close_ups
 from samplar.methods.adapted import AdaptedSam
 from samplar.synthesis.samples import Samples
-from samplar.synthesis.synthesizer import Synthesizer
+from samplar.training.draws import draw_pool
 from samplar.training.folds import Refits, Show, copied_state, refit
 from samplar.training.loop import TrainingRun, take_finished, train
 from samplar.training.pool import fill_pool
 from samplar.training.run import RunFolder
-from samplar.training.sampler import balanced_indices
-from samplar.training.seed import generator
 from samplar.training.tensors import as_samples, painted
 
 FEWEST_STEPS = 50
@@ -52,6 +51,7 @@ def adapt(
     digest: str,
     told: Told,
     show: Show | None = None,
+    roi: float | None = None,
 ) -> None:
     """Train the model, or let it remember, in place.
 
@@ -64,6 +64,7 @@ def adapt(
         digest: of all that decides the result.
         told: whom to tell how far it is.
         show: is given models that have not seen some of the exemplars, with their numbers.
+        roi: side of the close-ups to learn from besides, as a share of the longer side.
 
     Raises:
         ResourceError: `training.not_finite`, `training.exploded` or `training.memory`.
@@ -94,14 +95,13 @@ def adapt(
     finished = take_finished(model, whole)
     if finished and not folds:
         return
-    synthesizer = Synthesizer(samples, classes=classes, config=config.synthesis)
-    chance = generator(config.seed, "synthesis")
-    draws = synthesizer.draw(starting_exemplars(samples, classes, config, chance), chance)
+    close = None if roi is None else as_samples(close_ups(exemplars, roi), config.size)
+    renderer, draws = draw_pool(samples, close, classes=classes, config=config)
     run.write_draws(draws)
     told.stage("synthesis and frozen encoder", len(draws))
     pool = fill_pool(
         model,
-        synthesizer,
+        renderer,
         draws,
         precision=precision,
         memory=training.memory,
@@ -145,21 +145,3 @@ def with_refits(config: FitConfig, folds: int) -> TrainingConfig:
     training, short = config.training, refit_config(config)
     more = folds * short.iterations * short.batch / training.batch
     return training.model_copy(update={"iterations": training.iterations + round(more)})
-
-
-def starting_exemplars(
-    samples: Samples, classes: int, config: FitConfig, chance: torch.Generator
-) -> list[int]:
-    """Return the exemplar that each image of the pool starts from.
-
-    They take turns, each once without synthesis; guided synthesis lets classes take turns as well.
-    """
-    count = pool_size(config, len(samples))
-    if config.synthesis.factor == 0 or config.synthesis.recipe == "samed":
-        return [number % len(samples) for number in range(count)]
-    return balanced_indices(samples.labels, classes, count, chance)
-
-
-def pool_size(config: FitConfig, exemplars: int) -> int:
-    """Return how many images the pool holds: without synthesis every exemplar is there once."""
-    return exemplars if config.synthesis.factor == 0 else config.training.pool

@@ -16,7 +16,7 @@ from samplar.sam.halving import by_halves
 from samplar.sam.precision import autocast
 from samplar.synthesis.draw import Draw
 from samplar.synthesis.samples import Samples
-from samplar.synthesis.synthesizer import Synthesizer
+from samplar.synthesis.scales import Renderer
 from samplar.training.cache import PrefixCache
 from samplar.training.tensors import painted
 
@@ -57,7 +57,7 @@ class Pool:
 
 def fill_pool(
     model: AdaptedSam,
-    synthesizer: Synthesizer,
+    synthesizer: Renderer,
     draws: Sequence[Draw],
     *,
     precision: str,

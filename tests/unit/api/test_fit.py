@@ -8,6 +8,7 @@ import yaml
 from samplar.api.fit import fit
 from samplar.config.fit import FitConfig
 from samplar.errors import InputError, UsageError, WeightsError
+from samplar.exemplars import roi
 from samplar.exemplars.manifest import read_manifest
 from samplar.prediction.adapter import load_adapter, read_card
 from samplar.sam.seeded import digest_of
@@ -70,6 +71,38 @@ def test_a_stopped_run_goes_on_to_the_same_adapter(config, silent, tmp_path):
     resumed = fit(config(), tmp_path / "cut", told=replace(silent, note=notes.append), resume=True)
     assert "resumed after iteration 2" in notes
     assert adapter_digest(resumed.run) == adapter_digest(whole.run)
+
+
+def test_a_region_of_interest_is_learnt_noted_and_used(config, silent, tmp_path, monkeypatch):
+    monkeypatch.setattr(roi, "LARGEST", 1.0)  # the discs fill their slices
+    notes = []
+    told = replace(silent, note=notes.append)
+    settings = config(roi={"mode": "auto", "margin": 0})
+    fitted = fit(settings, tmp_path / "run", told=told)
+    card = read_card(tmp_path / "run")
+    assert 0 < card.roi <= 1
+    assert f"region of interest: a window of {card.roi:.0%} of the longer side" in notes
+    lines = (tmp_path / "run/draws.jsonl").read_text().splitlines()
+    assert ["roi" in line for line in lines] == [False] * 3 + [True] * 3
+    plain = fit(config(), tmp_path / "plain", told=silent)
+    assert read_card(tmp_path / "plain").roi is None
+    assert adapter_digest(fitted.run) != adapter_digest(plain.run)
+
+
+def test_structures_that_fill_the_exemplars_have_no_region(config, silent, tmp_path):
+    notes = []
+    fit(config(roi={"mode": "auto"}), tmp_path / "run", told=replace(silent, note=notes.append))
+    assert read_card(tmp_path / "run").roi is None
+    assert any("the structures fill the exemplars" in note for note in notes)
+
+
+@pytest.mark.parametrize("method", ["copy-nearest", "sam-med2d"])
+def test_methods_that_cannot_learn_from_a_region_have_none(config, silent, tmp_path, method):
+    notes = []
+    settings = config(method=method, roi={"mode": "auto"})
+    fit(settings, tmp_path / "run", told=replace(silent, note=notes.append))
+    assert read_card(tmp_path / "run").roi is None
+    assert any(note.startswith("region of interest: off") for note in notes)
 
 
 def test_other_settings_do_not_go_on_with_a_run(config, silent, tmp_path):

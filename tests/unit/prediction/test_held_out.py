@@ -8,7 +8,7 @@ from samplar.config.fit import FitConfig
 from samplar.evaluation.calibration import fit_temperature, near_foreground
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
 from samplar.io.labels import LabelSet
-from samplar.prediction.held_out import HeldOut
+from samplar.prediction.held_out import HeldOut, Look
 from samplar.prediction.slices import predict_slices
 
 
@@ -92,3 +92,47 @@ def test_very_many_exemplars_are_not_all_looked_at(learnt, exemplars, lenient, m
     seen.show(learnt, [2])
     assert seen.calibration(learnt).exemplars == 2
     assert torch.is_inference_mode_enabled() is False
+
+
+def look(true, found):
+    """Return what a model saw that found these classes where these are true."""
+    logits = np.eye(3, dtype=np.float16)[found].transpose(2, 0, 1)[:, None]
+    return Look(logits, true[None], np.ones_like(true[None], dtype=bool))
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_a_second_look_is_kept_if_it_was_no_worse(exemplars, better):
+    true = exemplars.exemplars[0].labels
+    half = np.where(np.arange(true.shape[0])[:, None] % 2, true, 0)
+    good, poor = [look(true, true)] * 3, [look(true, half)] * 3
+    twice, once = (good, poor) if better else (poor, good)
+    seen = HeldOut(
+        exemplars, FitConfig(dataset="d"), "fp32", roi=0.25, looks=list(twice), single=list(once)
+    )
+    said = seen.settle()
+    shown = [np.mean([one.dsc() for one in looks]) for looks in (twice, once)]
+    assert f"{shown[0]:.1f} with the window, {shown[1]:.1f} without" in said
+    assert said.startswith(f"region of interest: {'kept' if better else 'not used'}, ")
+    assert seen.roi == (0.25 if better else None)
+    assert seen.looks == (twice if better else once)
+
+
+def test_as_long_as_nothing_was_held_out_the_window_stays(exemplars):
+    seen = HeldOut(exemplars, FitConfig(dataset="d"), "fp32", roi=0.25)
+    assert (seen.settle(), seen.roi) == ("", 0.25)
+
+
+def test_a_second_look_that_is_worse_is_done_without(learnt, exemplars):
+    seen = HeldOut(exemplars, FitConfig(dataset="d", size=32), "fp32", roi=0.1)
+    for n in range(3):
+        seen.show(learnt, [n])
+    single = seen.single
+    assert "not used" in seen.settle()
+    assert seen.roi is None
+    assert seen.looks is single
+
+
+def test_without_a_window_nothing_is_settled(learnt, exemplars):
+    seen = held(exemplars)
+    seen.show(learnt, [0])
+    assert (seen.single, seen.settle(), seen.roi) == ([], "", None)

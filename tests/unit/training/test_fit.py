@@ -11,7 +11,8 @@ from samplar.exemplars.exemplar import Exemplar, ExemplarSet
 from samplar.io.labels import LabelSet
 from samplar.sam.seeded import digest_of
 from samplar.synthesis.synthesizer import Synthesizer
-from samplar.training.fit import Told, adapt, pool_size, starting_exemplars
+from samplar.training.draws import pool_size, starting_exemplars
+from samplar.training.fit import Told, adapt
 from samplar.training.run import open_run
 from samplar.training.seed import generator
 from samplar.training.tensors import as_samples
@@ -65,7 +66,7 @@ def test_trains_on_what_it_synthesised_and_writes_that_down(go, exemplars):
     lines = (folder / "draws.jsonl").read_text().splitlines()
     config = FitConfig(dataset="d", size=32, seed=5, training=SHORT)
     samples, chance = as_samples(exemplars, 32), generator(5, "synthesis")
-    numbers = starting_exemplars(samples, 2, config, chance)
+    numbers = starting_exemplars(samples, 2, config, 6, chance)
     synthesizer = Synthesizer(samples, classes=2, config=config.synthesis)
     expected = synthesizer.draw(numbers, chance)
     assert [json.loads(line) for line in lines] == [

@@ -22,8 +22,8 @@ from samplar.methods.adapted import AdaptedSam
 from samplar.methods.registry import load_method
 from samplar.sam.device import chosen_device
 from samplar.sam.weights import load_sam
+from samplar.training.draws import pool_size
 from samplar.training.estimate import estimate_fit
-from samplar.training.fit import pool_size
 
 START = 6.0
 """Seconds of a cell before it computes: a process, torch, the weights, reading exemplars."""
