@@ -7,13 +7,12 @@ published quality tokens and matrix.
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from golden_recipe import recipe_of
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -28,16 +27,7 @@ from samplar.sam.prompt import PositionEmbedding
 from samplar.sam.vit import ViTShape
 from samplar.training.foreground_loss import foreground_loss
 
-
-def _recipe():
-    path = Path(__file__).with_name("make_autosam.py")
-    spec = importlib.util.spec_from_file_location("make_autosam", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-recipe = _recipe()
+recipe = recipe_of("autosam")
 GOLDEN = load_file(recipe.GOLDEN)
 with safe_open(recipe.GOLDEN, "pt") as file:
     LAYOUTS = json.loads(file.metadata()["layouts"])

@@ -8,13 +8,12 @@ over all of them.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-from pathlib import Path
 
 import pytest
 import torch
+from golden_recipe import recipe_of
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -25,16 +24,7 @@ from samplar.sam.model import Sam, SamShape
 from samplar.sam.vit import ViTShape
 from samplar.training.losses import segmentation_loss
 
-
-def _recipe():
-    path = Path(__file__).with_name("make_ma_sam.py")
-    spec = importlib.util.spec_from_file_location("make_ma_sam", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-recipe = _recipe()
+recipe = recipe_of("ma_sam")
 GOLDEN = load_file(recipe.GOLDEN)
 with safe_open(recipe.GOLDEN, "pt") as file:
     LAYOUT = json.loads(file.metadata()["layout"])

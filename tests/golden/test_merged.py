@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
+from golden_recipe import recipe_of
 from safetensors.torch import load_file
 
 TOLERANCE = 1e-4
@@ -14,11 +12,7 @@ TOLERANCE = 1e-4
 
 @pytest.fixture(scope="module")
 def maker():
-    path = Path(__file__).with_name("make_merged.py")
-    spec = importlib.util.spec_from_file_location("make_merged", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return recipe_of("merged")
 
 
 @pytest.fixture(scope="module")

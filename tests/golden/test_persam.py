@@ -6,13 +6,11 @@ reference, points, guidance, three passes, and for PerSAM-F 1000 steps of fittin
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from golden_recipe import recipe_of
 from safetensors.torch import load_file
 
 from samplar.methods import cascade, persam, persam_f
@@ -26,11 +24,7 @@ TOLERANCE = 1e-4
 
 @pytest.fixture(scope="module")
 def inputs():
-    path = Path(__file__).with_name("make_persam.py")
-    spec = importlib.util.spec_from_file_location("make_persam", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return recipe_of("persam")
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
+from golden_recipe import recipe_of
 from safetensors.torch import load_file
 
 from samplar.config.loss import MaskLossConfig
@@ -21,17 +19,7 @@ from samplar.sam.seeded import seeded_state
 from samplar.sam.vit import ViTShape
 from samplar.training.mask_loss import mask_loss
 
-
-def _recipe():
-    spec = importlib.util.spec_from_file_location(
-        "make_sam_med2d", Path(__file__).with_name("make_sam_med2d.py")
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-recipe = _recipe()
+recipe = recipe_of("sam_med2d")
 GOLDEN = load_file(recipe.GOLDEN)
 CONFIG = sam_med2d.Config(start="random", loss=MaskLossConfig(quality_of="batch"))
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 import torch
+from golden_recipe import recipe_of
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -35,11 +34,7 @@ OURS = {
 
 @pytest.fixture(scope="module")
 def recipe():
-    path = Path(__file__).with_name("make_samed.py")
-    spec = importlib.util.spec_from_file_location("make_samed", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return recipe_of("samed")
 
 
 @pytest.fixture(scope="module")
