@@ -23,6 +23,7 @@ class Facts:
         pixels: what the weights expect of an image in [0, 1].
         intensity: how grey values become [0, 1], as in `samplar fit --intensity`.
         prompts: what the method is given at test time, "none" or in words.
+        roi: side of the window that Samplar sees again, as a share of the longer side, if it does.
     """
 
     samplar: str
@@ -34,6 +35,7 @@ class Facts:
     pixels: PixelRule
     intensity: str
     prompts: str
+    roi: float | None = None
 
 
 def peft(facts: Facts) -> bytes:
@@ -155,10 +157,18 @@ _PROMPTED = """ Samplar's own predictions with this adapter differ: they use {pr
 export holds."""
 
 
+_TWO_LOOKS = """
+
+`samplar predict` shows it every slice twice: whole, and then a window around what it found, whose
+side is {share:.0%} of the longer side. The second result is the better one; these files hold the
+model and not that procedure."""
+
+
 def _page(facts: Facts, *, title: str, body: str) -> bytes:
     names = "\n".join(f"- {number}: {name}" for number, name in enumerate(facts.classes, start=1))
     mean, std = facts.pixels.mean, facts.pixels.std
     prompted = "" if facts.prompts == "none" else _PROMPTED.format(prompts=facts.prompts)
+    looks = "" if facts.roi is None else _TWO_LOOKS.format(share=facts.roi)
     return f"""# {title}
 
 Method `{facts.method}` on base weights `{facts.weights}` (sha256 {facts.digest}), exported by
@@ -169,7 +179,7 @@ samplar {facts.samplar}.
 A (b, 3, {facts.size}, {facts.size}) image: grey values to [0, 1] ({facts.intensity}), grey
 repeated to three channels, the longer side scaled to {facts.size} px, zeros added right and below,
 then (x - mean) / std with mean {mean} and std {std}.
-No prompt.{prompted}
+No prompt.{prompted}{looks}
 
 ## What comes out
 

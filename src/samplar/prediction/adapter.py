@@ -265,6 +265,7 @@ def readme(card: AdapterCard, size: int) -> str:
         f"- {value}: {name}"
         for name, value in zip(card.class_names, card.class_values, strict=True)
     )
+    looks = "" if card.roi is None else f", and a window of {card.roi:.0%} again"
     return f"""# A Samplar adapter
 
 Method `{card.shown_name}` on base weights `{card.weights}` (sha256 {card.weights_sha256}),
@@ -275,7 +276,7 @@ Method `{card.shown_name}` on base weights `{card.weights}` (sha256 {card.weight
 Classes:
 {classes}
 
-Made from {len(card.exemplars)} exemplars ({card.plane} slices, shown at {card.size} px). Their
+Made from {len(card.exemplars)} exemplars ({card.plane} slices, shown at {card.size} px{looks}). Their
 digests are in {CARD}, their names are not: `samplar doctor --privacy` looks for any that are.
 
 Its probabilities are {card.calibration.line()}.

@@ -9,6 +9,8 @@ from samplar.api.export import export
 from samplar.api.fit import fit
 from samplar.config.fit import FitConfig
 from samplar.errors import OutputError, SamplarError, UsageError, WeightsError
+from samplar.prediction.adapter import CARD, read_card, readme
+from samplar.prediction.card_file import sealed
 from samplar.training.fit import Told
 
 SILENT = Told(stage=lambda name, count: None, step=lambda done, loss: None, note=lambda line: None)
@@ -45,6 +47,16 @@ def test_a_run_and_its_adapter_folder_give_the_same(run, tmp_path):
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     assert "- 1: ball\n- 2: slab\n" in (tmp_path / "a" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(("roi", "said"), [(0.4, True), (None, False)])
+def test_an_export_says_if_samplar_looks_twice(run, tmp_path, roi, said):
+    card = read_card(run).model_copy(update={"roi": roi})
+    (run / "adapter" / CARD).write_bytes(sealed(card.model_dump(mode="json")))
+    export(run, tmp_path / "out", kind="merged")
+    text = (tmp_path / "out/README.md").read_text()
+    assert ("side is 40% of the longer side" in text) == said
+    assert ("a window of 40% again" in readme(card, 1)) == said
 
 
 def test_a_folder_with_anything_in_it_is_left_alone(run, tmp_path):
