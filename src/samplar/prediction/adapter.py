@@ -276,8 +276,8 @@ Method `{card.shown_name}` on base weights `{card.weights}` (sha256 {card.weight
 Classes:
 {classes}
 
-Made from {len(card.exemplars)} exemplars ({card.plane} slices, shown at {card.size} px{looks}). Their
-digests are in {CARD}, their names are not: `samplar doctor --privacy` looks for any that are.
+Made from {len(card.exemplars)} exemplars ({card.plane} slices, shown at {card.size} px{looks}).
+Their digests are in {CARD}, their names are not: `samplar doctor --privacy` looks for any that are.
 
 Its probabilities are {card.calibration.line()}.
 
