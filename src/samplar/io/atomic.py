@@ -225,6 +225,15 @@ def _owner() -> str:
     return f"{_PREFIX}-{_host()}-{os.getpid()}"
 
 
+def whole_files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder whose names fit a pattern, sorted.
+
+    Temporaries are not among them: someone may be writing them, or was killed while he did.
+    """
+    found = folder.glob(pattern)
+    return sorted(path for path in found if not path.name.startswith(_PREFIX))
+
+
 def sweep(folder: Path) -> None:
     """Remove the temporaries that dead processes of this machine left in a folder or below it.
 

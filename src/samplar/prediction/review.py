@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 
 from samplar.evaluation.trust import CaseTrust, read_case_trust
-from samplar.io.atomic import remove_file, write_bytes
+from samplar.io.atomic import remove_file, whole_files, write_bytes
 from samplar.prediction.trust import FOLDER
 
 REVIEW = "review.csv"
@@ -26,7 +26,7 @@ def review_queue(out: Path) -> list[CaseTrust]:
     Raises:
         InputError: `trust.unreadable`.
     """
-    records = [read_case_trust(path) for path in sorted((out / FOLDER).glob("*.json"))]
+    records = [read_case_trust(path) for path in whole_files(out / FOLDER, "*.json")]
     found = [record for record in records if (out / record.file).is_file()]
     return sorted(found, key=lambda r: (-1.0 if r.expected_dsc is None else r.expected_dsc, r.case))
 

@@ -325,6 +325,14 @@ def test_what_an_error_number_means(tmp_path, number, code):
     assert explained(OSError(number, os.strerror(number)), tmp_path).code == code
 
 
+def test_what_is_being_written_is_no_file_yet(tmp_path):
+    for name in ("b.json", "a.json", ".hidden.json", "a.txt", ".samplar-tmp-host-1-ab.json"):
+        (tmp_path / name).write_text("{}")
+    found = atomic.whole_files(tmp_path, "*.json")
+    assert [path.name for path in found] == [".hidden.json", "a.json", "b.json"]
+    assert atomic.whole_files(tmp_path / "absent", "*.json") == []
+
+
 def test_sweeping_goes_below_and_leaves_what_lives(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     dead = tmp_path / "a" / "b" / f".samplar-tmp-{atomic._host()}-999999999-aa"

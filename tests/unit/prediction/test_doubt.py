@@ -137,6 +137,11 @@ def test_without_cases_there_is_no_queue(filled):
     assert not (filled / "review.csv").exists()
 
 
+def test_a_record_that_a_killed_process_left_half_written_is_no_record(filled):
+    (filled / "trust/.samplar-tmp-host-1-ab.json").write_text('{"case": "g')
+    assert {record.case for record in review_queue(filled)} == {"good", "=bad", "empty"}
+
+
 def test_a_damaged_record_is_refused(filled):
     (filled / "trust/good.json").write_text(json.dumps({"case": "good"}))
     with pytest.raises(InputError) as caught:

@@ -15,7 +15,7 @@ from samplar.api.bench.rows import Row, default_settings
 from samplar.config.bench import FULL, BenchConfig, K
 from samplar.config.fit import FitConfig
 from samplar.evaluation.cell import Cell, Key, decisive, settings_digest
-from samplar.io.atomic import write_bytes
+from samplar.io.atomic import whole_files, write_bytes
 from samplar.methods.fitting import check_encoder
 from samplar.sam.cards import WeightsCard
 from samplar.sam.weights import find_card
@@ -174,4 +174,4 @@ def plans_in(results: Results) -> Iterator[dict[str, Any]]:
 
 
 def _plan_files(folder: Path) -> list[Path]:
-    return sorted((folder / "plans").glob("*.json"))
+    return whole_files(folder / "plans", "*.json")

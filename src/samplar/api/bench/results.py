@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from samplar.errors import InputError, ResourceError
 from samplar.evaluation.cell import Cell
-from samplar.io.atomic import ensure_writable, make_folder, write_bytes
+from samplar.io.atomic import ensure_writable, make_folder, whole_files, write_bytes
 
 CELLS = "cells"
 
@@ -55,7 +55,7 @@ class Results:
         Raises:
             InputError: `bench.cell` for a file that is not a cell.
         """
-        return {path.stem: read_cell(path) for path in sorted(self.cells.glob("*.json"))}
+        return {path.stem: read_cell(path) for path in whole_files(self.cells, "*.json")}
 
     def write_cell(self, name: str, cell: Cell) -> None:
         """Write a cell; it is there whole, or not at all."""
