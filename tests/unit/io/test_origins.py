@@ -6,6 +6,7 @@ import pytest
 
 from samplar.errors import WeightsError
 from samplar.io import origins
+from samplar.io.hub import FromHub
 from samplar.io.origins import Brought, bring, is_remote, local_weights, whole
 
 
@@ -45,6 +46,20 @@ def test_no_weights_at_a_path(tmp_path, name, code):
     with pytest.raises(WeightsError) as caught:
         local_weights(str(tmp_path / name))
     assert (caught.value.code, caught.value.path) == (code, str(tmp_path / name))
+
+
+def test_what_comes_from_the_hub_keeps_its_commit_and_licence(tmp_path, monkeypatch):
+    asked = []
+
+    def download(address, folder, *, name, on_progress):
+        asked.append((str(address), folder, name))
+        return FromHub(folder / "model.safetensors", "c0ffee", "mit")
+
+    monkeypatch.setattr(origins, "download", download)
+    found = bring("mine", "hub:a/sam@v1", tmp_path)
+    path = tmp_path / "model.safetensors"
+    assert found == Brought(path, "hub:a/sam@c0ffee", "c0ffee", "mit")
+    assert asked == [("hub:a/sam@v1", tmp_path, "mine")]
 
 
 @pytest.mark.parametrize(

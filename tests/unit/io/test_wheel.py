@@ -121,6 +121,13 @@ def test_pip_is_asked_for_exactly_one_wheel(tmp_path, monkeypatch):
     assert steps[-1] == (10, 10)
 
 
+def test_a_file_that_pip_removes_while_its_size_is_asked_counts_for_nothing(tmp_path, monkeypatch):
+    (tmp_path / "there").write_bytes(b"abc")
+    names = ["there", "gone"]
+    monkeypatch.setattr(wheel_module.os, "walk", lambda folder: [(str(folder), [], names)])
+    assert wheel_module._bytes_under(tmp_path) == 3
+
+
 @pytest.mark.parametrize("script", [ARRIVE + "sys.exit(1)", "print('ERROR: something')"])
 def test_a_wheel_that_did_not_arrive(tmp_path, monkeypatch, script):
     stand_in(monkeypatch, script)
