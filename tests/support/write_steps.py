@@ -145,12 +145,14 @@ class Disk:
     """What would be left of a folder if the power were cut: only what was synced.
 
     The bytes of a file are those of its last fsync, the names in a folder those of its own. All
-    that was there before counts as synced.
+    that was there before counts as synced. What is noted is held open: the number of a file that
+    was removed would else be given to another, which would come back with its content.
     """
 
     root: Path
     files: dict[int, bytes] = field(default_factory=dict)
     folders: dict[int, dict[str, int]] = field(default_factory=dict)
+    held: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for path in (self.root, *self.root.rglob("*")):
@@ -160,15 +162,22 @@ class Disk:
         """A file or folder was synced just now."""
         if not path.exists():
             return
-        number = path.stat().st_ino
+        number = self._hold(path)
         if path.is_dir():
             entries = {entry: entry.stat().st_ino for entry in path.iterdir()}
             self.folders[number] = {entry.name: inner for entry, inner in entries.items()}
-            for entry, inner in entries.items():
+            for entry in entries:
                 if entry.is_dir():  # one that was never synced itself comes back empty
-                    self.folders.setdefault(inner, {})
+                    self.folders.setdefault(self._hold(entry), {})
         else:
             self.files[number] = path.read_bytes()
+
+    def _hold(self, path: Path) -> int:
+        number = path.stat().st_ino
+        if number not in self.held:
+            os.open(path, os.O_PATH)
+            self.held.add(number)
+        return number
 
     def cut(self) -> None:
         """Put the folder into the state of the disk, under another name, then in its place."""
