@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from samplar.api.close_ups import learnt_share
 from samplar.api.manifest import numbers_by_rate, resources, versions
 from samplar.api.report import write_report
 from samplar.config.base import Strict, build
@@ -16,7 +17,6 @@ from samplar.config.fit import FitConfig
 from samplar.evaluation.trust import Calibration
 from samplar.exemplars.exemplar import ExemplarSet
 from samplar.exemplars.manifest import Manifest, write_manifest
-from samplar.exemplars.roi import roi_share
 from samplar.io.dataset import read_dataset
 from samplar.io.lock import sole_writer
 from samplar.methods.adapted import AdaptedSam
@@ -105,7 +105,9 @@ def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool
     model = _attached(sam, method, settings, config, classes=len(dataset.labels))
     weights = find_card(config.weights)
     digest = _begin(run, config, exemplars, manifest, weights=weights, precision=precision)
-    roi = _window(exemplars, config, model, told)
+    roi, looking = learnt_share(exemplars, config)
+    if looking:
+        told.note(looking)
     held = HeldOut(exemplars, config, precision, roi)
     estimate = _estimate(model, config, held, precision=precision)
     if estimate is not None:
@@ -209,23 +211,6 @@ def _ended_in(
         return precision, None
     probe = probe_model(model, samples)
     return _heard(probe, told), probe.agreement
-
-
-def _window(
-    exemplars: ExemplarSet, config: FitConfig, model: AdaptedSam, told: Told
-) -> float | None:
-    """Return the side of the region of interest, if slices are to be looked at twice; say it."""
-    if config.roi.mode == "off":
-        return None
-    if model.oracle or not model.method.card.trains:
-        told.note(f"region of interest: off, {model.method.card.name} does not learn from one")
-        return None
-    share = roi_share(exemplars, config.roi.margin)
-    if share is None:
-        told.note("region of interest: off, the structures fill the exemplars or are in none")
-    else:
-        told.note(f"region of interest: a window of {share:.0%} of the longer side")
-    return share
 
 
 def _told(calibration: Calibration, told: Told) -> Calibration:

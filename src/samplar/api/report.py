@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from samplar.api.close_ups import learnt_share
 from samplar.api.overlays import overlays
 from samplar.config.base import build
 from samplar.config.fit import FitConfig
@@ -17,6 +18,7 @@ from samplar.evaluation.result import Evaluation
 from samplar.exemplars.collect import collect_exemplars
 from samplar.exemplars.exemplar import ExemplarSet
 from samplar.exemplars.manifest import read_manifest
+from samplar.exemplars.roi import close_ups
 from samplar.io.atomic import write_bytes
 from samplar.io.dataset import Dataset
 from samplar.io.documents import read_yaml
@@ -115,15 +117,23 @@ def read_exemplars(run: RunFolder, pool: Dataset, view: View) -> ExemplarSet:
 
 def synthesis_sheet(exemplars: ExemplarSet, config: FitConfig, *, count: int = SHEET) -> bytes:
     """Draw exemplars and synthetic images with their outlines; return a PNG."""
-    synthesizer = Synthesizer(
+    share, _ = learnt_share(exemplars, config)
+    sheet = contact_sheet(
+        _synthesizer(exemplars, config),
+        close=None if share is None else _synthesizer(close_ups(exemplars, share), config),
+        count=count,
+        seed=config.seed,
+        class_names=exemplars.labels.names,
+    )
+    return png_bytes(sheet)
+
+
+def _synthesizer(exemplars: ExemplarSet, config: FitConfig) -> Synthesizer:
+    return Synthesizer(
         as_samples(exemplars, config.size),
         classes=len(exemplars.labels),
         config=config.synthesis,
     )
-    sheet = contact_sheet(
-        synthesizer, count=count, seed=config.seed, class_names=exemplars.labels.names
-    )
-    return png_bytes(sheet)
 
 
 def _methods(card: AdapterCard, shown: Shown) -> tuple[MethodResult, ...]:

@@ -21,6 +21,7 @@ BACKDROPS = {"own": "own background", "cross": "on {}", "cross_clean": "on {}, c
 def contact_sheet(
     synthesizer: Synthesizer,
     *,
+    close: Synthesizer | None = None,
     count: int,
     seed: int,
     columns: int = 6,
@@ -30,6 +31,7 @@ def contact_sheet(
 
     Args:
         synthesizer: what to show.
+        close: of close-ups of the same exemplars; they and half of the images are then shown last.
         count: of synthetic images; the exemplars take turns.
         seed: of the draws.
         columns: tiles per row.
@@ -38,12 +40,23 @@ def contact_sheet(
     Returns:
         (height, width, 3) uint8.
     """
-    originals = [Draw(exemplar=index) for index in range(len(synthesizer))]
-    turns = [index % len(synthesizer) for index in range(count)]
-    draws = synthesizer.draw(turns, torch.Generator().manual_seed(seed))
-    tiles = _tiles(synthesizer.render([*originals, *draws]))
-    captions = [f"exemplar {draw.exemplar + 1}" for draw in originals] + list(map(caption, draws))
+    chance = torch.Generator().manual_seed(seed)
+    fewer = 0 if close is None else count // 2
+    tiles, captions = _shown(synthesizer, count - fewer, chance)
+    if close is not None:
+        closer, below = _shown(close, fewer, chance)
+        tiles, captions = tiles + closer, captions + [f"close-up: {text}" for text in below]
     return overlay.contact_sheet(tiles, captions, columns=columns, legend=class_names)
+
+
+def _shown(
+    synthesizer: Synthesizer, count: int, chance: torch.Generator
+) -> tuple[list[np.ndarray], list[str]]:
+    """Return the exemplars and `count` synthetic images as tiles, and what to write under them."""
+    originals = [Draw(exemplar=index) for index in range(len(synthesizer))]
+    draws = synthesizer.draw([index % len(synthesizer) for index in range(count)], chance)
+    captions = [f"exemplar {draw.exemplar + 1}" for draw in originals] + list(map(caption, draws))
+    return _tiles(synthesizer.render([*originals, *draws])), captions
 
 
 def caption(draw: Draw) -> str:

@@ -87,6 +87,8 @@ def test_a_region_of_interest_is_learnt_noted_and_used(config, silent, tmp_path,
     plain = fit(config(), tmp_path / "plain", told=silent)
     assert read_card(tmp_path / "plain").roi is None
     assert adapter_digest(fitted.run) != adapter_digest(plain.run)
+    sheets = [(tmp_path / name / "synthesis.png").read_bytes() for name in ("run", "plain")]
+    assert sheets[0] != sheets[1]  # close-ups are shown
 
 
 def test_structures_that_fill_the_exemplars_have_no_region(config, silent, tmp_path):

@@ -39,3 +39,22 @@ def test_captions_say_how_an_image_was_made():
     assert caption(Draw(**cross, background="cross_clean", moves=(one,))) == (
         "1, 1 pasted, on 4, cleared"
     )
+
+
+def test_close_ups_come_last_and_are_named(phantom):
+    whole, close = (
+        Synthesizer(phantom(count=n, side=64), classes=3, config=SynthesisConfig()) for n in (2, 1)
+    )
+    sheet = contact_sheet(whole, close=close, count=3, seed=3, columns=3)
+    chance, tiles, captions = torch.Generator().manual_seed(3), [], []
+    for synthesizer, turns, said in ((whole, [0, 1], ""), (close, [0], "close-up: ")):
+        draws = synthesizer.draw(turns, chance)
+        firsts = [Draw(exemplar=n) for n in range(len(synthesizer))]
+        made = synthesizer.render([*firsts, *draws])
+        tiles += [
+            overlay.outline(image.permute(1, 2, 0).numpy(), labels.numpy(), scale=4)
+            for image, labels in zip(made.images, made.labels, strict=True)
+        ]
+        names = [f"exemplar {n + 1}" for n in range(len(firsts))]
+        captions += [said + text for text in [*names, *map(caption, draws)]]
+    assert np.array_equal(sheet, overlay.contact_sheet(tiles, captions, columns=3))
