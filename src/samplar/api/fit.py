@@ -33,7 +33,7 @@ from samplar.synthesis.samples import Samples
 from samplar.training.draws import pool_size
 from samplar.training.embed import embedder
 from samplar.training.estimate import Estimate, estimate_fit
-from samplar.training.fit import Told, adapt, with_refits
+from samplar.training.fit import CloseUps, Told, adapt, with_refits
 from samplar.training.precision import Probe, probe_model, probe_sam
 from samplar.training.prepare import choose_view, pick_exemplars
 from samplar.training.run import RunFolder, open_run, run_digest
@@ -123,10 +123,8 @@ def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool
         digest=digest,
         told=told,
         show=show,
-        roi=roi,
+        closer=None if roi is None else CloseUps(roi, lambda: _worth(held, told)),
     )
-    if settled := held.settle():
-        told.note(settled)
     calibration = _told(held.calibration(model), told)
     predicted_in, agreement = _ended_in(model, samples, config, precision, told)
     sequences = len(dataset.labelled[0].images)
@@ -211,6 +209,11 @@ def _ended_in(
         return precision, None
     probe = probe_model(model, samples)
     return _heard(probe, told), probe.agreement
+
+
+def _worth(held: HeldOut, told: Told) -> bool:
+    told.note(held.settle())
+    return held.roi is not None
 
 
 def _told(calibration: Calibration, told: Told) -> Calibration:

@@ -16,9 +16,9 @@ from samplar.exemplars.roi import close_ups
 from samplar.methods.adapted import AdaptedSam
 from samplar.synthesis.samples import Samples
 from samplar.training.draws import draw_pool
-from samplar.training.folds import Refits, Show, copied_state, refit
+from samplar.training.folds import Refits, Show, copied_state, forget_refits, refit, whole_slices
 from samplar.training.loop import TrainingRun, take_finished, train
-from samplar.training.pool import fill_pool
+from samplar.training.pool import Pool, fill_pool
 from samplar.training.run import RunFolder
 from samplar.training.tensors import as_samples, painted
 
@@ -41,6 +41,20 @@ class Told:
     note: Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class CloseUps:
+    """Close-ups of the exemplars, to learn from besides the exemplars whole.
+
+    Args:
+        share: side of what they show, as a share of the longer side of an image.
+        worth: says whether to learn from them, once models were shown that did. Not asked where
+            nothing is held out.
+    """
+
+    share: float
+    worth: Callable[[], bool]
+
+
 def adapt(
     model: AdaptedSam,
     exemplars: ExemplarSet,
@@ -51,7 +65,7 @@ def adapt(
     digest: str,
     told: Told,
     show: Show | None = None,
-    roi: float | None = None,
+    closer: CloseUps | None = None,
 ) -> None:
     """Train the model, or let it remember, in place.
 
@@ -64,7 +78,8 @@ def adapt(
         digest: of all that decides the result.
         told: whom to tell how far it is.
         show: is given models that have not seen some of the exemplars, with their numbers.
-        roi: side of the close-ups to learn from besides, as a share of the longer side.
+        closer: close-ups to learn from besides. Held-out exemplars are then shown first, for they
+            decide what the model is to learn from.
 
     Raises:
         ResourceError: `training.not_finite`, `training.exploded` or `training.memory`.
@@ -81,9 +96,8 @@ def adapt(
                 show(model, fold)
         _remember(model, samples, range(len(samples)))
         return
-    classes, training = len(exemplars.labels), config.training
     whole = TrainingRun(
-        config=training,
+        config=config.training,
         precision=precision,
         seed=config.seed,
         folder=run.path,
@@ -91,12 +105,16 @@ def adapt(
         on_step=told.step,
         on_note=told.note,
     )
-    fresh = copied_state(model)
-    finished = take_finished(model, whole)
-    if finished and not folds:
+    further = None
+    if show is not None and folds:
+        short, fresh = refit_config(config), copied_state(model)
+        further = Refits(folds, fresh, whole, short, show, lambda n: told.step(n, None))
+    choosing = closer is not None and further is not None
+    finished = not choosing and take_finished(model, whole)
+    if finished and further is None:
         return
-    close = None if roi is None else as_samples(close_ups(exemplars, roi), config.size)
-    renderer, draws = draw_pool(samples, close, classes=classes, config=config)
+    close = None if closer is None else as_samples(close_ups(exemplars, closer.share), config.size)
+    renderer, draws = draw_pool(samples, close, classes=len(exemplars.labels), config=config)
     run.write_draws(draws)
     told.stage("synthesis and frozen encoder", len(draws))
     pool = fill_pool(
@@ -104,19 +122,26 @@ def adapt(
         renderer,
         draws,
         precision=precision,
-        memory=training.memory,
+        memory=config.training.memory,
         folder=run.path,
         on_image=lambda done: told.step(done, None),
     )
-    told.stage("training", training.iterations)
     with closing(pool):
+        learnt = pool
+        if closer is not None and further is not None:
+            _hold_out(model, pool, further, told)
+            learnt = pool if closer.worth() else whole_slices(pool)
+        told.stage("training", config.training.iterations)
         if not finished:
-            train(model, pool, whole)
-        if show is not None and folds:
-            short = refit_config(config)
-            told.stage("calibration", len(folds) * short.iterations)
-            further = Refits(folds, fresh, whole, short, show, lambda n: told.step(n, None))
-            refit(model, pool, further)
+            train(model, learnt, whole)
+        if further is not None and not choosing:
+            _hold_out(model, pool, further, told)
+    forget_refits(whole)
+
+
+def _hold_out(model: AdaptedSam, pool: Pool, further: Refits, told: Told) -> None:
+    told.stage("calibration", len(further.folds) * further.config.iterations)
+    refit(model, pool, further)
 
 
 def _remember(model: AdaptedSam, samples: Samples, numbers: Sequence[int]) -> None:

@@ -47,6 +47,15 @@ def without(pool: Pool, fold: Sequence[int]) -> PartOfPool | None:
     kept = [n for n, d in enumerate(pool.draws) if not held & {d.exemplar, d.scene}]
     if not kept:
         return None
+    return _part(pool, kept)
+
+
+def whole_slices(pool: Pool) -> PartOfPool:
+    """Return the part of the pool that shows slices whole, without the close-ups."""
+    return _part(pool, [n for n, d in enumerate(pool.draws) if not d.roi])
+
+
+def _part(pool: Pool, kept: Sequence[int]) -> PartOfPool:
     draws = [pool.draws[n] for n in kept]
     return PartOfPool(pool.samples, pool.prefixes, draws, torch.tensor(kept))
 
@@ -76,7 +85,8 @@ def refit(model: AdaptedSam, pool: Pool, refits: Refits) -> None:
     """Train the model anew for each fold and show it; in the end it is what it was before.
 
     A fold that has a part in every image of the pool is passed over. An interrupted refit goes on
-    from its checkpoint, as the training itself does.
+    from its checkpoint, as the training itself does, and a finished one is not trained again until
+    `forget_refits`.
 
     Raises:
         ResourceError: `training.not_finite`.
@@ -91,7 +101,11 @@ def refit(model: AdaptedSam, pool: Pool, refits: Refits) -> None:
         train(model, part, _shorter(refits, number, fold))
         refits.show(model, fold)
     model.load_adapter_state(learnt, path="learnt")
-    shutil.rmtree(refits.run.folder / FOLDER, ignore_errors=True)
+
+
+def forget_refits(run: TrainingRun) -> None:
+    """Remove what the refits of a run have kept."""
+    shutil.rmtree(run.folder / FOLDER, ignore_errors=True)
 
 
 def copied_state(model: AdaptedSam) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from samplar.io.labels import LabelSet
 from samplar.sam.seeded import digest_of
 from samplar.synthesis.synthesizer import Synthesizer
 from samplar.training.draws import pool_size, starting_exemplars
-from samplar.training.fit import Told, adapt
+from samplar.training.fit import CloseUps, Told, adapt
 from samplar.training.run import open_run
 from samplar.training.seed import generator
 from samplar.training.tensors import as_samples
@@ -44,11 +44,20 @@ class Listener:
 
 @pytest.fixture
 def go(adapted, exemplars, tmp_path):
-    def run(method="samed-s", name="run", **settings):
+    def run(method="samed-s", name="run", seeing=None, **settings):
         config = FitConfig(**{"dataset": "d", "size": 32, "seed": 5, "training": SHORT, **settings})
         model, heard = adapted(method, seed=5), Listener()
         folder = open_run(tmp_path / name, resume=True)
-        adapt(model, exemplars, config, folder, precision="fp32", digest="d", told=heard.told)
+        adapt(
+            model,
+            exemplars,
+            config,
+            folder,
+            precision="fp32",
+            digest="d",
+            told=heard.told,
+            **(seeing or {}),
+        )
         return model, folder.path, heard
 
     return run
@@ -110,3 +119,52 @@ def test_the_cache_file_is_given_back(go, tmp_path, stop, monkeypatch):
         go(training=tight)
     assert (tmp_path / "run/draws.jsonl").exists()
     assert list((tmp_path / "run").glob("*.tmp")) == []
+
+
+SEEN = [
+    ("synthesis and frozen encoder", 6),
+    ("calibration", 6),
+    ("training", 3),
+]
+
+
+@pytest.mark.parametrize("worth", [True, False])
+def test_held_out_exemplars_say_first_if_close_ups_are_learnt_from(go, worth):
+    shown, asked = [], []
+
+    def decide():
+        asked.append(len(shown))
+        return worth
+
+    seeing = {"show": lambda _, fold: shown.append(fold), "closer": CloseUps(0.5, decide)}
+    model, folder, heard = go(seeing=seeing)
+    assert heard.stages == SEEN
+    assert asked == [len(shown)] == [2]
+    lines = (folder / "draws.jsonl").read_text().splitlines()
+    close = ["roi" in json.loads(line) for line in lines]
+    assert close == [False] * 3 + [True] * 3
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert len(rows) == 3
+    whole = go(name="whole", training={**SHORT, "pool": 3})[0]
+    same = digest_of(model.adapter_state()) == digest_of(whole.adapter_state())
+    assert same == (not worth)  # without the close-ups it is as if there had been none
+    left = {p.name for p in folder.iterdir()}
+    assert left == {"checkpoints", "draws.jsonl", "metrics.jsonl"}
+
+
+def test_where_nothing_is_held_out_close_ups_are_learnt_from_unasked(go):
+    _, _, heard = go(seeing={"closer": CloseUps(0.5, lambda: 1 / 0)})
+    assert heard.stages == [SEEN[0], SEEN[2]]
+
+
+def test_a_choice_is_made_again_when_a_stopped_run_goes_on(go, monkeypatch):
+    seeing = {"show": lambda *_: None, "closer": CloseUps(0.5, lambda: False)}
+    straight = go(name="straight", seeing=seeing)[0]
+    monkeypatch.setattr("samplar.training.fit.train", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        go(seeing=seeing)
+    monkeypatch.undo()
+    model, _, heard = go(seeing=seeing)
+    refits = [done for done, loss in heard.steps if loss is None]
+    assert refits == [1, 2, 3, 4, 5, 6]  # of the pool; the refits were there
+    assert digest_of(model.adapter_state()) == digest_of(straight.adapter_state())

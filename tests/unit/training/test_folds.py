@@ -10,7 +10,15 @@ from samplar.sam.seeded import digest_of
 from samplar.synthesis.draw import Draw
 from samplar.synthesis.synthesizer import Synthesizer
 from samplar.training.fit import refit_config, with_refits
-from samplar.training.folds import FOLDER, Refits, copied_state, refit, without
+from samplar.training.folds import (
+    FOLDER,
+    Refits,
+    copied_state,
+    forget_refits,
+    refit,
+    whole_slices,
+    without,
+)
 from samplar.training.loop import train
 from samplar.training.pool import fill_pool
 
@@ -85,7 +93,41 @@ def test_the_model_comes_out_as_it_was_trained(refitted, tmp_path):
     assert [fold for fold, _ in shown] == [[1], [0, 2]]
     assert len({learnt, digest_of(fresh), *(digest for _, digest in shown)}) == 4
     assert steps == [1, 2, 3, 4]
-    assert not (tmp_path / "folds").exists()
+
+
+def test_a_finished_refit_is_kept_until_it_is_forgotten(refitted, running, tmp_path):
+    model, pool, fresh, _, shown, steps = refitted
+    run = running(folder=tmp_path, iterations=4)
+    short = run.config.model_copy(update={"iterations": 2})
+    again, counted = [], []
+
+    def show(seen, fold):
+        again.append((list(fold), digest_of(seen.adapter_state())))
+
+    further = Refits([[1], [0, 2]], fresh, run, short, show, counted.append)
+    refit(model, pool, further)
+    assert (again, counted) == (shown, [])
+    forget_refits(run)
+    assert not (tmp_path / FOLDER).exists()
+    refit(model, pool, further)
+    assert (again[2:], counted) == (shown, steps)
+
+
+def test_close_ups_can_be_left_out(model, phantoms, tmp_path):
+    draws = [draw.model_copy(update={"roi": n in {0, 3}}) for n, draw in enumerate(DRAWS)]
+    synthesizer = Synthesizer(phantoms(3), classes=2, config=SynthesisConfig())
+    pool = fill_pool(
+        model,
+        synthesizer,
+        draws,
+        precision="fp32",
+        memory=0.1,
+        folder=tmp_path,
+        on_image=lambda done: None,
+    )
+    part = whole_slices(pool)
+    assert part.draws == [draws[1], draws[2], draws[4], draws[5]]
+    assert torch.equal(part.batch(torch.tensor([2]))[0], pool.batch(torch.tensor([4]))[0])
 
 
 def test_a_refit_is_a_training_from_the_start_on_its_part_alone(refitted, adapted, running):
