@@ -69,5 +69,5 @@ def _facts(card: AdapterCard, model: AdaptedSam) -> Facts:
         pixels=model.sam.pixels.rule,
         intensity=str(card.intensity),
         prompts=model.method.prompted(model.config),
-        roi=card.roi,
+        roi=None if card.roi is None else card.roi.share,
     )

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from samplar.api.close_ups import learnt_share
 from samplar.api.manifest import numbers_by_rate, resources, versions
+from samplar.api.region import region_for
 from samplar.api.report import write_report
 from samplar.config.base import Strict, build
 from samplar.config.fit import FitConfig
@@ -105,7 +105,7 @@ def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool
     model = _attached(sam, method, settings, config, classes=len(dataset.labels))
     weights = find_card(config.weights)
     digest = _begin(run, config, exemplars, manifest, weights=weights, precision=precision)
-    roi, looking = learnt_share(exemplars, config)
+    roi, looking = region_for(exemplars, config)
     if looking:
         told.note(looking)
     held = HeldOut(exemplars, config, precision, roi)
@@ -123,7 +123,7 @@ def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool
         digest=digest,
         told=told,
         show=show,
-        closer=None if roi is None else CloseUps(roi, lambda: _worth(held, told)),
+        closer=None if roi is None else CloseUps(roi.share, lambda: _worth(held, told)),
     )
     calibration = _told(held.calibration(model), told)
     predicted_in, agreement = _ended_in(model, samples, config, precision, told)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from samplar.api.close_ups import learnt_share
 from samplar.api.overlays import overlays
+from samplar.api.region import region_for
 from samplar.config.base import build
 from samplar.config.fit import FitConfig
 from samplar.evaluation.result import Evaluation
@@ -117,10 +117,10 @@ def read_exemplars(run: RunFolder, pool: Dataset, view: View) -> ExemplarSet:
 
 def synthesis_sheet(exemplars: ExemplarSet, config: FitConfig, *, count: int = SHEET) -> bytes:
     """Draw exemplars and synthetic images with their outlines; return a PNG."""
-    share, _ = learnt_share(exemplars, config)
+    region, _ = region_for(exemplars, config)
     sheet = contact_sheet(
         _synthesizer(exemplars, config),
-        close=None if share is None else _synthesizer(close_ups(exemplars, share), config),
+        close=None if region is None else _synthesizer(close_ups(exemplars, region.share), config),
         count=count,
         seed=config.seed,
         class_names=exemplars.labels.names,

@@ -43,7 +43,7 @@ Run = Annotated[
 ]
 Method = Annotated[
     str | None,
-    typer.Option("--method", "-M", help="See `samplar methods`.  [default: decoder-only]"),
+    typer.Option("--method", "-M", help="See `samplar methods`.  [default: samplar]"),
 ]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with the run in RUN, by its own settings.")

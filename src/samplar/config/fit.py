@@ -56,7 +56,7 @@ class FitConfig(Strict):
     """How exemplars are chosen; `all`: every labelled slice, and `k` is then not used."""
     exemplars: Path | None = None
     """An exemplars.yaml that names the slices; `k` and `strategy` are then not used."""
-    method: str = "decoder-only"
+    method: str = "samplar"
     method_config: dict[str, Any] = Field(default_factory=dict)
     weights: str = "lite-medsam"
     size: int = Field(default=224, ge=32, le=2048, multiple_of=8)
@@ -82,11 +82,14 @@ class MethodDefaults:
         settings: the names its own settings have; a preset sets no others.
         lr: its learning rate, where neither the user nor the preset says another.
         fit: settings of a fit that go before those of the preset.
+        presets: by preset, settings of a fit that go before all of these: what that preset means
+            for this method.
     """
 
     settings: Collection[str]
     lr: float
     fit: Mapping[str, Any] = field(default_factory=dict)
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def fit_config(values: dict[str, Any], *, preset: str, method: MethodDefaults) -> FitConfig:
@@ -104,7 +107,7 @@ def fit_config(values: dict[str, Any], *, preset: str, method: MethodDefaults) -
     of_method = under.pop("method_config")
     under["method_config"] = {k: v for k, v in of_method.items() if k in method.settings}
     under["training"] = {"lr": method.lr, **under["training"]}
-    under = merged(under, dict(method.fit))
+    under = merged(merged(under, dict(method.fit)), dict(method.presets.get(preset, {})))
     return build(FitConfig, merged(under, {**values, "preset": preset}))
 
 

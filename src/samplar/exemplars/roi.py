@@ -1,62 +1,87 @@
-"""The region of interest: how large a window the exemplars suggest, and where it is put."""
+"""The region of interest: how large a window the exemplars suggest, and where they expect it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float
+from pydantic import Field
 
+from samplar.config.base import Strict
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
+from samplar.exemplars.window import window_at
 from samplar.io.labels import IGNORE
 
 LARGEST = 0.75
 """Share of the longer side of an image above which a window shows hardly more than the image."""
 
-ENOUGH = 0.9
-"""Share of the foreground found that a window has to hold, or a larger one is tried."""
+USUAL_SPREAD = 0.2
+"""How far structures lie from their usual place, in shares of the height and the width, as long as
+few exemplars are known; it counts as much as that of `USUAL_COUNT` exemplars."""
 
-GROWTH = 1.15
+USUAL_COUNT = 2
 
-
-@dataclass(frozen=True)
-class Window:
-    """A part of a slice: first row and column, height and width, in pixels."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    def of(self, array: np.ndarray) -> np.ndarray:
-        """Return this part of an array (..., h, w), as a view."""
-        return array[..., self.top : self.top + self.height, self.left : self.left + self.width]
+Pair = tuple[float, float]
 
 
-def window_at(centre: tuple[float, float], side: float, shape: tuple[int, int]) -> Window:
-    """Return the square window around a point, moved inside the image and cut where it is larger.
+class Region(Strict):
+    """A window of one size for all images, and where the exemplars expect it.
 
     Args:
-        centre: row and column.
-        side: in pixels.
-        shape: height and width of the image.
+        share: side of the window, as a share of the longer side of an image.
+        centre: row and column where structures are usually in the middle of, as shares of the
+            height and the width.
+        spread: standard deviation of that, in the same shares.
     """
-    height, width = (max(1, min(round(side), length)) for length in shape)
-    top = min(max(round(centre[0] - height / 2), 0), shape[0] - height)
-    left = min(max(round(centre[1] - width / 2), 0), shape[1] - width)
-    return Window(top, left, height, width)
+
+    share: float = Field(gt=0, le=1)
+    centre: Pair
+    spread: Pair
+
+    def expected_by(self, exemplars: Sequence[Exemplar]) -> Region:
+        """Return the same window, expected where these exemplars have it."""
+        centre, spread = usual_place(exemplars)
+        return Region(share=self.share, centre=centre, spread=spread)
+
+    def expectation(self, shape: tuple[int, int]) -> Float[np.ndarray, "h w"]:
+        """Return how much evidence at a pixel counts: 1 at the usual place, less farther away.
+
+        It falls slowly (as Student's t does), so that much evidence far away still wins.
+        """
+        rows, columns = (
+            ((np.arange(n) + 0.5) / n - centre) ** 2 / spread**2
+            for n, centre, spread in zip(shape, self.centre, self.spread, strict=True)
+        )
+        return 1 / (1 + rows[:, None] + columns)
 
 
-def roi_share(exemplars: ExemplarSet, margin: float) -> float | None:
-    """Return the side of the window as a share of the longer side of an image.
+def region_of(exemplars: ExemplarSet, margin: float) -> Region | None:
+    """Return a window into which the structures of every exemplar fit, with a margin on each side.
 
-    The structures of every exemplar fit into it, with a margin on each side. None where they fill
-    so much of an image that a window would show no more.
+    None where they fill so much of an image that a window would show no more.
+
+    Args:
+        exemplars: those without structures do not count.
+        margin: as a share of the largest extent.
     """
-    sizes = [share for exemplar in exemplars.exemplars if (share := _extent(exemplar)) is not None]
-    if not sizes:
+    extents = [_extent(box, e.labels.shape) for e in exemplars.exemplars if (box := _box(e.labels))]
+    share = max(extents, default=1.0) * (1 + 2 * margin)
+    if share > LARGEST:
         return None
-    share = max(sizes) * (1 + 2 * margin)
-    return None if share > LARGEST else share
+    centre, spread = usual_place(exemplars.exemplars)
+    return Region(share=share, centre=centre, spread=spread)
+
+
+def usual_place(exemplars: Sequence[Exemplar]) -> tuple[Pair, Pair]:
+    """Return centre and spread of a `Region` as these exemplars have it.
+
+    Where none shows a structure, that is the middle of the image.
+    """
+    boxes = [(box, e.labels.shape) for e in exemplars if (box := _box(e.labels)) is not None]
+    rows, row_spread = _usual([(box[0] + box[1]) / 2 / shape[0] for box, shape in boxes])
+    columns, column_spread = _usual([(box[2] + box[3]) / 2 / shape[1] for box, shape in boxes])
+    return (rows, columns), (row_spread, column_spread)
 
 
 def close_ups(exemplars: ExemplarSet, share: float) -> ExemplarSet:
@@ -67,38 +92,16 @@ def close_ups(exemplars: ExemplarSet, share: float) -> ExemplarSet:
     return ExemplarSet.of([_close_up(e, share) for e in exemplars.exemplars], exemplars.labels)
 
 
-def window_around(found: np.ndarray, share: float) -> Window:
-    """Return the window that holds most of what was found, or a larger one if that is not enough.
-
-    Stray pixels far from the rest are left outside.
-
-    Args:
-        found: (h, w) how often a pixel was foreground, at least once somewhere.
-        share: the side of the window, as a share of the longer side.
-    """
-    side, longer = share * max(found.shape), max(found.shape)
-    shape = (found.shape[0], found.shape[1])
-    while True:
-        window = _fullest(found, side)
-        held = window.of(found)
-        if held.sum() >= ENOUGH * found.sum() or side >= longer:
-            break
-        side = min(side * GROWTH, longer)
-    rows, columns = held.sum(axis=1), held.sum(axis=0)
-    centre = (
-        window.top + 0.5 + float(rows @ np.arange(len(rows)) / rows.sum()),
-        window.left + 0.5 + float(columns @ np.arange(len(columns)) / columns.sum()),
-    )
-    return window_at(centre, side, shape)
+def _usual(values: Sequence[float]) -> Pair:
+    """Return mean and standard deviation, the latter drawn towards `USUAL_SPREAD`."""
+    mean = float(np.mean(values)) if values else 0.5
+    squares = float(np.sum((np.asarray(values) - mean) ** 2)) + USUAL_COUNT * USUAL_SPREAD**2
+    return mean, float(np.sqrt(squares / (len(values) + USUAL_COUNT)))
 
 
-def _extent(exemplar: Exemplar) -> float | None:
-    """Return how much of the longer side the structures of an exemplar span together."""
-    box = _box(exemplar.labels)
-    if box is None:
-        return None
+def _extent(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> float:
     top, bottom, left, right = box
-    return max(bottom - top, right - left) / max(exemplar.labels.shape)
+    return max(bottom - top, right - left) / max(shape)
 
 
 def _box(labels: np.ndarray) -> tuple[int, int, int, int] | None:
@@ -123,16 +126,3 @@ def _close_up(exemplar: Exemplar, share: float) -> Exemplar:
         labels=np.ascontiguousarray(window.of(exemplar.labels)),
         beside=None if beside is None else np.ascontiguousarray(window.of(beside)),
     )
-
-
-def _fullest(found: np.ndarray, side: float) -> Window:
-    """Return the first of the windows of this size that hold the most."""
-    shape = (found.shape[0], found.shape[1])
-    height, width = (max(1, min(round(side), length)) for length in shape)
-    sums = np.pad(found.astype(np.int64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    held = (
-        sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width]
-        + sums[:-height, :-width]
-    )  # fmt: skip
-    top, left = np.unravel_index(int(held.argmax()), held.shape)
-    return Window(int(top), int(left), height, width)

@@ -155,6 +155,7 @@ class Method:
     prompts: Callable[[Any], str] | None = None
     rates: Callable[[Sam, Any], Mapping[str, float]] | None = None
     fit: Mapping[str, Any] = field(default_factory=dict)
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     embeds: bool = True
     passes: Callable[[Sam, Any, Batch, Memory], Iterator[Pass]] | None = None
     around: Callable[[Any], int] | None = None
@@ -173,7 +174,7 @@ class Method:
     @property
     def defaults(self) -> MethodDefaults:
         """What the method brings to the settings of a fit."""
-        return MethodDefaults(tuple(self.config.model_fields), self.lr, self.fit)
+        return MethodDefaults(tuple(self.config.model_fields), self.lr, self.fit, self.presets)
 
 
 def attach_nothing(sam: Sam, config: Strict, classes: int) -> None:

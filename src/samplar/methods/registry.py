@@ -61,6 +61,7 @@ def load_method(name: str) -> Method:
         prompts=getattr(module, "prompts", None),
         rates=getattr(module, "rates", None),
         fit=getattr(module, "FIT", {}),
+        presets=getattr(module, "PRESETS", {}),
         embeds=getattr(module, "EMBEDS", True),
         passes=getattr(module, "passes", None),
         around=getattr(module, "around", None),

@@ -23,6 +23,7 @@ from samplar.config.training import Precision
 from samplar.errors import WeightsError
 from samplar.evaluation.trust import Calibration
 from samplar.exemplars.exemplar import ExemplarSet
+from samplar.exemplars.roi import Region
 from samplar.io.admission import MAX_LABEL
 from samplar.io.atomic import make_folder, write_bytes
 from samplar.io.intensity import IntensityRule
@@ -66,8 +67,8 @@ class AdapterCard(Strict):
     class_names: tuple[str, ...]
     class_values: tuple[int, ...]
     size: int = Field(ge=16, le=2048)
-    roi: float | None = Field(default=None, gt=0, le=1)
-    """Side of the window in which slices are seen again, as a share of their longer side."""
+    roi: Region | None = None
+    """The window in which slices are seen again."""
     plane: Plane
     intensity: IntensityRule
     channels: tuple[int, ...] | None
@@ -265,7 +266,7 @@ def readme(card: AdapterCard, size: int) -> str:
         f"- {value}: {name}"
         for name, value in zip(card.class_names, card.class_values, strict=True)
     )
-    looks = "" if card.roi is None else f", and a window of {card.roi:.0%} again"
+    looks = "" if card.roi is None else f", and a window of {card.roi.share:.0%} again"
     return f"""# A Samplar adapter
 
 Method `{card.shown_name}` on base weights `{card.weights}` (sha256 {card.weights_sha256}),

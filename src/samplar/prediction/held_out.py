@@ -19,6 +19,7 @@ from samplar.evaluation.overlap import overlap
 from samplar.evaluation.trust import Calibration, Held
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
 from samplar.exemplars.folds import subject_folds, why_no_folds
+from samplar.exemplars.roi import Region
 from samplar.io.labels import IGNORE
 from samplar.methods.adapted import AdaptedSam
 from samplar.prediction.two_looks import segmented
@@ -56,7 +57,7 @@ class HeldOut:
         exemplars: all of them.
         config: of the fit.
         precision: fp32 or bf16.
-        roi: side of the window of a second look, if there is one.
+        roi: the window of a second look, if there is one.
         looks: what was seen, in two looks if there is a window.
         single: what a single look saw, where there is a window.
     """
@@ -64,7 +65,7 @@ class HeldOut:
     exemplars: ExemplarSet
     config: FitConfig
     precision: str
-    roi: float | None = None
+    roi: Region | None = None
     looks: list[Look] = field(default_factory=list)
     single: list[Look] = field(default_factory=list)
 
@@ -88,13 +89,14 @@ class HeldOut:
         Where the truth is a class that no other exemplar shows, the pixels do not count: nobody
         could have taught the model that class.
         """
-        others = [e.labels for n, e in enumerate(self.exemplars.exemplars) if n not in fold]
-        taught = np.unique(np.concatenate([np.unique(labels) for labels in others]))
+        others = [e for n, e in enumerate(self.exemplars.exemplars) if n not in fold]
+        taught = np.unique(np.concatenate([np.unique(e.labels) for e in others]))
+        roi = None if self.roi is None else self.roi.expected_by(others)
         for number in fold:
             if len(self.looks) < MOST:
                 exemplar = self.exemplars.exemplars[number]
-                self.looks.append(self._look(model, exemplar, taught, self.roi))
-                if self.roi is not None:
+                self.looks.append(self._look(model, exemplar, taught, roi))
+                if roi is not None:
                     self.single.append(self._look(model, exemplar, taught, None))
 
     def settle(self) -> str:
@@ -112,7 +114,7 @@ class HeldOut:
         return f"region of interest: not used, {found}"
 
     def _look(
-        self, model: AdaptedSam, exemplar: Exemplar, taught: np.ndarray, roi: float | None
+        self, model: AdaptedSam, exemplar: Exemplar, taught: np.ndarray, roi: Region | None
     ) -> Look:
         size = self.config.size
         also = further_frames(model, size, tta=None)

@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from samplar.exemplars.roi import Window, window_around
+from samplar.exemplars.roi import Region
+from samplar.exemplars.window import Window, window_around
 from samplar.methods.adapted import AdaptedSam
 from samplar.prediction.slices import predict_slices
 
@@ -29,15 +30,15 @@ def segmented(
     precision: str,
     also: Sequence[int] = (),
     truth: Integer[np.ndarray, "n h w"] | None = None,
-    roi: float | None = None,
+    roi: Region | None = None,
 ) -> Iterator[Float[Tensor, "b k h w"]]:
     """Yield the class logits of the slices of one image: of a second look, if there is a `roi`.
 
-    The arguments are those of `predict_slices`, and `share` of `look_twice`.
+    The arguments are those of `predict_slices`, and `region` of `look_twice`.
     """
     if roi is None:
         return predict_slices(model, images, size=size, precision=precision, also=also, truth=truth)
-    return look_twice(model, images, size=size, precision=precision, also=also, share=roi)
+    return look_twice(model, images, size=size, precision=precision, also=also, region=roi)
 
 
 def look_twice(
@@ -46,7 +47,7 @@ def look_twice(
     *,
     size: int,
     precision: str,
-    share: float,
+    region: Region,
     also: Sequence[int] = (),
 ) -> Iterator[Float[Tensor, "b k h w"]]:
     """Yield class logits, background first, batch by batch, in the pixels of the slices.
@@ -58,7 +59,7 @@ def look_twice(
         images: slices of one image, one to three channels in [0, 1].
         size: side of the model's frame.
         precision: fp32 or bf16.
-        share: side of the window, as a share of the longer side.
+        region: how large the window is, and where it is expected.
         also: sides of further frames in which the window is seen.
     """
     found = np.zeros((images.shape[-2], images.shape[-1]), dtype=np.int64)
@@ -67,7 +68,8 @@ def look_twice(
     if not found.any():
         yield from predict_slices(model, images, size=size, precision=precision, also=also)
         return
-    window = window_around(found, share)
+    evidence = found * region.expectation((found.shape[0], found.shape[1]))
+    window = window_around(evidence, region.share)
     close = np.ascontiguousarray(window.of(images))
     for logits in predict_slices(model, close, size=size, precision=precision, also=also):
         yield placed(logits, window, (found.shape[0], found.shape[1]))

@@ -9,9 +9,12 @@ from samplar.api.export import export
 from samplar.api.fit import fit
 from samplar.config.fit import FitConfig
 from samplar.errors import OutputError, SamplarError, UsageError, WeightsError
+from samplar.exemplars.roi import Region
 from samplar.prediction.adapter import CARD, read_card, readme
 from samplar.prediction.card_file import sealed
 from samplar.training.fit import Told
+
+REGION = Region(share=0.4, centre=(0.5, 0.5), spread=(0.1, 0.1))
 
 SILENT = Told(stage=lambda name, count: None, step=lambda done, loss: None, note=lambda line: None)
 
@@ -49,7 +52,7 @@ def test_a_run_and_its_adapter_folder_give_the_same(run, tmp_path):
     assert "- 1: ball\n- 2: slab\n" in (tmp_path / "a" / "README.md").read_text()
 
 
-@pytest.mark.parametrize(("roi", "said"), [(0.4, True), (None, False)])
+@pytest.mark.parametrize(("roi", "said"), [(REGION, True), (None, False)])
 def test_an_export_says_if_samplar_looks_twice(run, tmp_path, roi, said):
     card = read_card(run).model_copy(update={"roi": roi})
     (run / "adapter" / CARD).write_bytes(sealed(card.model_dump(mode="json")))

@@ -80,8 +80,8 @@ def test_a_region_of_interest_is_learnt_noted_and_used(config, silent, tmp_path,
     settings = config(roi={"mode": "auto", "margin": 0})
     fitted = fit(settings, tmp_path / "run", told=told)
     card = read_card(tmp_path / "run")
-    assert 0 < card.roi <= 1
-    assert f"region of interest: a window of {card.roi:.0%} of the longer side" in notes
+    assert 0 < card.roi.share <= 1
+    assert f"region of interest: a window of {card.roi.share:.0%} of the longer side" in notes
     lines = (tmp_path / "run/draws.jsonl").read_text().splitlines()
     assert ["roi" in line for line in lines] == [False] * 3 + [True] * 3
     plain = fit(config(), tmp_path / "plain", told=silent)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
-from samplar.exemplars.roi import Window, close_ups, roi_share, window_around, window_at
+from samplar.exemplars.roi import USUAL_SPREAD, Region, close_ups, region_of
+from samplar.exemplars.window import Window
 from samplar.io.labels import IGNORE, LabelSet
 
 SHAPE = (40, 60)
@@ -27,41 +28,24 @@ def made(*exemplars):
     return ExemplarSet.of(exemplars, LabelSet(("a", "b"), (1, 2)))
 
 
-@pytest.mark.parametrize(
-    ("centre", "side", "expected"),
-    [
-        ((20, 30), 10, Window(15, 25, 10, 10)),
-        ((0, 0), 10, Window(0, 0, 10, 10)),
-        ((40, 60), 10, Window(30, 50, 10, 10)),
-        ((20, 30), 50, Window(0, 5, 40, 50)),
-        ((20, 30), 500, Window(0, 0, 40, 60)),
-        ((20, 30), 0.2, Window(20, 30, 1, 1)),
-    ],
-)
-def test_a_window_stays_inside_the_image(centre, side, expected):
-    assert window_at(centre, side, SHAPE) == expected
-    part = expected.of(np.zeros((2, *SHAPE)))
-    assert part.shape == (2, expected.height, expected.width)
-
-
 def test_all_structures_of_the_largest_exemplar_fit_with_a_margin():
     small = exemplar((10, 14, 20, 23))
     large = exemplar((10, 16, 20, 26), (18, 22, 22, 28), number=1)  # 12 rows, 8 columns together
-    assert roi_share(made(small, large), 0.0) == pytest.approx(12 / 60)
-    assert roi_share(made(small, large), 0.5) == pytest.approx(24 / 60)
+    assert region_of(made(small, large), 0.0).share == pytest.approx(12 / 60)
+    assert region_of(made(small, large), 0.5).share == pytest.approx(24 / 60)
 
 
 @pytest.mark.parametrize(("margin", "used"), [(0.74, True), (0.76, False)])
 def test_a_window_as_large_as_the_image_is_none(margin, used):
-    share = roi_share(made(exemplar((10, 20, 20, 38))), margin)  # 0.3 without margin
-    assert (share is not None) == used
+    region = region_of(made(exemplar((10, 20, 20, 38))), margin)  # 0.3 without margin
+    assert (region is not None) == used
 
 
 def test_pixels_that_are_not_labelled_are_no_structure():
     blank = exemplar()
     labels = np.full(SHAPE, IGNORE, dtype=np.uint8)
     unknown = Exemplar.of(case="u", subject="s", number=1, image=blank.image, labels=labels)
-    assert roi_share(made(blank, unknown), 0.3) is None
+    assert region_of(made(blank, unknown), 0.3) is None
 
 
 def test_close_ups_are_cut_around_the_structures_in_the_same_order():
@@ -78,26 +62,29 @@ def test_close_ups_are_cut_around_the_structures_in_the_same_order():
     assert middle.beside is None
 
 
-def test_the_window_is_put_where_most_was_found_and_centred_there():
-    found = np.zeros(SHAPE, dtype=int)
-    found[20:26, 40:46] = 5
-    found[2, 2] = 9  # a stray pixel
-    assert window_around(found, 0.2) == Window(17, 37, 12, 12)
+def test_the_usual_place_is_where_the_exemplars_have_their_structures():
+    boxes = [(10, 14, 20, 23), (16, 20, 26, 29)]
+    several = made(exemplar(), *(exemplar(box, number=n) for n, box in enumerate(boxes, 1)))
+    region = region_of(several, 0.3)
+    assert region.centre == pytest.approx((15 / 40, 24.5 / 60))
+    usual = 2 * USUAL_SPREAD**2  # as much as two exemplars say
+    expected = [((2 * (d / n) ** 2 + usual) / 4) ** 0.5 for d, n in ((3, 40), (3, 60))]
+    assert region.spread == pytest.approx(expected)
+    (only,) = boxes[:1]
+    assert region.expected_by([exemplar(only)]) == Region(
+        share=region.share,
+        centre=(12 / 40, 21.5 / 60),
+        spread=(USUAL_SPREAD * (2 / 3) ** 0.5,) * 2,
+    )
+    unknown = region.expected_by([exemplar()])
+    assert (unknown.centre, unknown.spread) == ((0.5, 0.5), (USUAL_SPREAD, USUAL_SPREAD))
 
 
-def test_a_window_that_holds_too_little_grows():
-    found = np.zeros(SHAPE, dtype=int)
-    found[10:14, 10:14] = found[10:14, 30:34] = 1
-    window = window_around(found, 0.2)
-    assert window.of(found).sum() == found.sum()
-    assert 24 <= window.width < 30
-    found[:] = 1
-    window = window_around(found, 0.2)
-    assert (window.top, window.height) == (0, 40)
-    assert 0.9 * 60 <= window.width < 60
-
-
-def test_one_pixel_at_the_edge_is_enough():
-    found = np.zeros(SHAPE, dtype=int)
-    found[39, 59] = 1
-    assert window_around(found, 0.1) == Window(34, 54, 6, 6)
+def test_evidence_counts_most_at_the_usual_place_and_far_away_it_still_counts():
+    region = Region(share=0.2, centre=(0.25, 0.5), spread=(0.1, 0.2))
+    weights = region.expectation((40, 60))
+    row, column = np.unravel_index(weights.argmax(), weights.shape)
+    assert (row in {9, 10}, column in {29, 30}) == (True, True)
+    at = (10.5 / 40 - 0.25, 42.5 / 60 - 0.5)
+    assert weights[10, 42] == pytest.approx(1 / (1 + (at[0] / 0.1) ** 2 + (at[1] / 0.2) ** 2))
+    assert weights.min() > 0.01

@@ -7,7 +7,10 @@ import torch
 from samplar.config.fit import FitConfig
 from samplar.evaluation.calibration import fit_temperature, near_foreground
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
+from samplar.exemplars.roi import Region
+from samplar.exemplars.window import Window
 from samplar.io.labels import LabelSet
+from samplar.prediction import held_out, two_looks
 from samplar.prediction.held_out import HeldOut, Look
 from samplar.prediction.slices import predict_slices
 
@@ -100,6 +103,9 @@ def look(true, found):
     return Look(logits, true[None], np.ones_like(true[None], dtype=bool))
 
 
+REGION = Region(share=0.25, centre=(0.5, 0.5), spread=(0.2, 0.2))
+
+
 @pytest.mark.parametrize("better", [True, False])
 def test_a_second_look_is_kept_if_it_was_no_worse(exemplars, better):
     true = exemplars.exemplars[0].labels
@@ -107,23 +113,24 @@ def test_a_second_look_is_kept_if_it_was_no_worse(exemplars, better):
     good, poor = [look(true, true)] * 3, [look(true, half)] * 3
     twice, once = (good, poor) if better else (poor, good)
     seen = HeldOut(
-        exemplars, FitConfig(dataset="d"), "fp32", roi=0.25, looks=list(twice), single=list(once)
+        exemplars, FitConfig(dataset="d"), "fp32", roi=REGION, looks=list(twice), single=list(once)
     )
     said = seen.settle()
     shown = [np.mean([one.dsc() for one in looks]) for looks in (twice, once)]
     assert f"{shown[0]:.1f} with the window, {shown[1]:.1f} without" in said
     assert said.startswith(f"region of interest: {'kept' if better else 'not used'}, ")
-    assert seen.roi == (0.25 if better else None)
+    assert seen.roi == (REGION if better else None)
     assert seen.looks == (twice if better else once)
 
 
 def test_as_long_as_nothing_was_held_out_the_window_stays(exemplars):
-    seen = HeldOut(exemplars, FitConfig(dataset="d"), "fp32", roi=0.25)
-    assert (seen.settle(), seen.roi) == ("", 0.25)
+    seen = HeldOut(exemplars, FitConfig(dataset="d"), "fp32", roi=REGION)
+    assert (seen.settle(), seen.roi) == ("", REGION)
 
 
-def test_a_second_look_that_is_worse_is_done_without(learnt, exemplars):
-    seen = HeldOut(exemplars, FitConfig(dataset="d", size=32), "fp32", roi=0.1)
+def test_a_second_look_that_is_worse_is_done_without(learnt, exemplars, monkeypatch):
+    monkeypatch.setattr(two_looks, "window_around", lambda *_: Window(0, 0, 2, 2))
+    seen = HeldOut(exemplars, FitConfig(dataset="d", size=32), "fp32", roi=REGION)
     for n in range(3):
         seen.show(learnt, [n])
     single = seen.single
@@ -136,3 +143,18 @@ def test_without_a_window_nothing_is_settled(learnt, exemplars):
     seen = held(exemplars)
     seen.show(learnt, [0])
     assert (seen.single, seen.settle(), seen.roi) == ([], "", None)
+
+
+def test_a_held_out_exemplar_does_not_say_where_to_look_for_it(learnt, exemplars, monkeypatch):
+    asked = []
+
+    def look(model, images, **named):
+        asked.append(named["roi"])
+        return predict_slices(model, images, size=32, precision="fp32")
+
+    monkeypatch.setattr(held_out, "segmented", look)
+    seen = HeldOut(exemplars, FitConfig(dataset="d", size=32), "fp32", roi=REGION)
+    seen.show(learnt, [1])
+    others = [exemplars.exemplars[n] for n in range(len(exemplars)) if n != 1]
+    assert asked == [REGION.expected_by(others), None]
+    assert asked[0] != REGION.expected_by(exemplars.exemplars)

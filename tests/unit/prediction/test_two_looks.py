@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from samplar.exemplars.roi import Window, window_around
+from samplar.exemplars.roi import Region
+from samplar.exemplars.window import Window, window_around
 from samplar.prediction import two_looks
 from samplar.prediction.slices import predict_slices
 from samplar.prediction.two_looks import CERTAIN, look_twice, placed, segmented
 
 SIZED = {"size": 32, "precision": "fp32"}
+REGION = Region(share=0.4, centre=(0.3, 0.6), spread=(0.1, 0.2))
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def test_the_second_look_is_the_first_ones_at_the_window(learnt, images, monkeyp
         return Window(4, 10, 20, 30)
 
     monkeypatch.setattr(two_looks, "window_around", window)
-    looks = torch.cat(list(look_twice(learnt, images, **SIZED, share=0.4)))
+    looks = torch.cat(list(look_twice(learnt, images, **SIZED, region=REGION)))
     first = torch.cat(list(predict_slices(learnt, images, **SIZED)))
     close = torch.cat(list(predict_slices(learnt, images[..., 4:24, 10:40].copy(), **SIZED)))
     assert looks.shape == first.shape
@@ -35,7 +37,8 @@ def test_the_second_look_is_the_first_ones_at_the_window(learnt, images, monkeyp
     assert (looks[:, 0][:, outside] == CERTAIN).all()
     assert (looks[:, 1:][:, :, outside] == 0).all()
     ((found, share),) = seen
-    assert np.array_equal(found, (first.argmax(1) > 0).sum(0).numpy())
+    counted = (first.argmax(1) > 0).sum(0).numpy()
+    assert np.array_equal(found, counted * REGION.expectation((40, 56)))
     assert share == 0.4
     assert found.any()
 
@@ -48,17 +51,17 @@ def test_where_nothing_is_found_the_first_look_stands(learnt, images, monkeypatc
 
     monkeypatch.setattr(two_looks, "predict_slices", nothing)
     monkeypatch.setattr(two_looks, "window_around", window_around)
-    looks = torch.cat(list(look_twice(learnt, images, **SIZED, share=0.4)))
+    looks = torch.cat(list(look_twice(learnt, images, **SIZED, region=REGION)))
     assert torch.equal(looks, torch.cat(list(nothing(learnt, images, **SIZED))))
 
 
-@pytest.mark.parametrize("roi", [None, 0.3])
+@pytest.mark.parametrize("roi", [None, REGION])
 def test_slices_are_looked_at_twice_if_there_is_a_window(learnt, images, roi):
     made = torch.cat(list(segmented(learnt, images, **SIZED, roi=roi)))
     if roi is None:
         expected = predict_slices(learnt, images, **SIZED)
     else:
-        expected = look_twice(learnt, images, **SIZED, share=roi)
+        expected = look_twice(learnt, images, **SIZED, region=roi)
     assert torch.equal(made, torch.cat(list(expected)))
 
 

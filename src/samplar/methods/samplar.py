@@ -1,0 +1,26 @@
+"""Samplar's own way: SAM's decoder, trained on whole slices and on close-ups, looks twice.
+
+What trains is what `decoder-only` trains. A small structure is found in the whole slice and then
+seen again in a window of its own, as large as the frame allows, so that a small frame is enough.
+"""
+
+from __future__ import annotations
+
+from samplar.methods.contract import Card
+from samplar.methods.decoder_only import Config, attach, loss
+
+__all__ = ["Config", "attach", "loss"]
+
+card = Card(
+    name="samplar",
+    title="The decoder, trained on slices whole and closer; small structures are looked at twice",
+    paper="this library",
+    plugs_in="decoder",
+    prompts="none",
+    licence_note="ours",
+)
+
+FIT = {"roi": {"mode": "auto"}}
+
+PRESETS = {"standard": {"size": 128, "training": {"iterations": 200, "pool": 200, "batch": 8}}}
+"""A close-up shows at 128 px what a whole slice shows at 256, for a quarter of the time."""
