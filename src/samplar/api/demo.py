@@ -31,7 +31,7 @@ from samplar.training.run import RunFolder
 SLICES = (38, 76, 114, 150)
 """The slices to learn from: evenly spread over the 189, fixed before any score was seen."""
 
-METHOD = "decoder-only"
+METHOD = "samplar"
 BASELINES = ("copy-nearest", "linear-probe")
 
 NOTE = (

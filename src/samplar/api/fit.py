@@ -212,7 +212,8 @@ def _ended_in(
 
 
 def _worth(held: HeldOut, told: Told) -> bool:
-    told.note(held.settle())
+    if settled := held.settle():
+        told.note(settled)
     return held.roi is not None
 
 

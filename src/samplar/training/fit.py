@@ -89,12 +89,7 @@ def adapt(
     samples = as_samples(exemplars, config.size)
     folds = [] if show is None else subject_folds(exemplars, config.trust.folds)
     if not model.method.card.trains:
-        samples = painted(samples, model.sam.padding)
-        for fold in folds:
-            _remember(model, samples, [n for n in range(len(samples)) if n not in fold])
-            if show is not None:
-                show(model, fold)
-        _remember(model, samples, range(len(samples)))
+        _remember_all(model, painted(samples, model.sam.padding), folds, show)
         return
     whole = TrainingRun(
         config=config.training,
@@ -142,6 +137,17 @@ def adapt(
 def _hold_out(model: AdaptedSam, pool: Pool, further: Refits, told: Told) -> None:
     told.stage("calibration", len(further.folds) * further.config.iterations)
     refit(model, pool, further)
+
+
+def _remember_all(
+    model: AdaptedSam, samples: Samples, folds: Sequence[Sequence[int]], show: Show | None
+) -> None:
+    """Let the model remember all exemplars, and before that, to be shown, all but each fold."""
+    for fold in folds:
+        _remember(model, samples, [n for n in range(len(samples)) if n not in fold])
+        if show is not None:
+            show(model, fold)
+    _remember(model, samples, range(len(samples)))
 
 
 def _remember(model: AdaptedSam, samples: Samples, numbers: Sequence[int]) -> None:
