@@ -8,7 +8,13 @@ from samplar.exemplars.roi import Region
 from samplar.exemplars.window import Window, window_around
 from samplar.prediction import two_looks
 from samplar.prediction.slices import predict_slices
-from samplar.prediction.two_looks import CERTAIN, look_twice, placed, segmented
+from samplar.prediction.two_looks import (
+    CERTAIN,
+    found_window,
+    look_twice,
+    placed,
+    segmented,
+)
 
 SIZED = {"size": 32, "precision": "fp32"}
 REGION = Region(share=0.4, centre=(0.3, 0.6), spread=(0.1, 0.2))
@@ -19,14 +25,8 @@ def images(arrays):
     return arrays(3, height=40, width=56)[0]
 
 
-def test_the_second_look_is_the_first_ones_at_the_window(learnt, images, monkeypatch):
-    seen = []
-
-    def window(found, share):
-        seen.append((found.copy(), share))
-        return Window(4, 10, 20, 30)
-
-    monkeypatch.setattr(two_looks, "window_around", window)
+def test_the_close_look_is_the_first_ones_at_the_window(learnt, images, monkeypatch):
+    monkeypatch.setattr(two_looks, "found_window", lambda *_: Window(4, 10, 20, 30))
     looks = torch.cat(list(look_twice(learnt, images, **SIZED, region=REGION)))
     first = torch.cat(list(predict_slices(learnt, images, **SIZED)))
     close = torch.cat(list(predict_slices(learnt, images[..., 4:24, 10:40].copy(), **SIZED)))
@@ -36,23 +36,70 @@ def test_the_second_look_is_the_first_ones_at_the_window(learnt, images, monkeyp
     outside[4:24, 10:40] = False
     assert (looks[:, 0][:, outside] == CERTAIN).all()
     assert (looks[:, 1:][:, :, outside] == 0).all()
-    ((found, share),) = seen
-    counted = (first.argmax(1) > 0).sum(0).numpy()
-    assert np.array_equal(found, counted * REGION.expectation((40, 56)))
-    assert share == 0.4
-    assert found.any()
 
 
-def test_where_nothing_is_found_the_first_look_stands(learnt, images, monkeypatch):
+def logits_of(*boxes, shape):
+    """Return logits of one slice a box, in which the box (top, bottom, left, right) is class 1."""
+    made = torch.zeros(len(boxes), 2, *shape)
+    made[:, 0] = 1
+    for row, (top, bottom, left, right) in zip(made, boxes, strict=True):
+        row[1, top:bottom, left:right] = 2
+    return made
 
-    def nothing(*given, **named):
-        for logits in predict_slices(*given, **named):
-            yield logits - 99 * (torch.arange(logits.shape[1]) > 0)[:, None, None]
 
-    monkeypatch.setattr(two_looks, "predict_slices", nothing)
-    monkeypatch.setattr(two_looks, "window_around", window_around)
+def test_the_window_is_moved_to_what_is_seen_in_it():
+    shown, images = [], np.zeros((2, 1, 40, 50), dtype=np.float32)
+    first, second = (10, 16, 10, 16), (0, 3, 0, 4)
+
+    def look(seen):
+        shown.append(seen.shape[-2:])
+        boxes = [first if len(shown) == 1 else second]
+        yield logits_of(*boxes, shape=seen.shape[-2:])
+        yield logits_of(*boxes, shape=seen.shape[-2:])
+
+    window = found_window(look, images, REGION)
+    found = np.zeros((2, 40, 50), dtype=int)
+    found[0, 10:16, 10:16] = 2
+    near = window_around(found[0] * REGION.expectation((40, 50)), 0.4)
+    found[1, near.top : near.top + 3, near.left : near.left + 4] = 2
+    assert shown == [(40, 50), (near.height, near.width)]
+    assert window == window_around(found[1] * REGION.expectation((40, 50)), 0.4)
+    assert window != near
+
+
+@pytest.mark.parametrize("seen", [0, 1])
+def test_where_a_look_finds_nothing_the_window_is_the_one_before(seen):
+    left = [(10, 16, 10, 16)] * seen
+
+    def look(images):
+        box = left.pop() if left else (0, 0, 0, 0)
+        yield logits_of(box, shape=images.shape[-2:])
+
+    window = found_window(look, np.zeros((1, 1, 40, 50), dtype=np.float32), REGION)
+    found = np.zeros((40, 50))
+    found[10:16, 10:16] = 1
+    expected = window_around(found * REGION.expectation((40, 50)), 0.4) if seen else None
+    assert window == expected
+
+
+def test_where_nothing_is_found_slices_are_seen_whole(learnt, images, monkeypatch):
+    monkeypatch.setattr(two_looks, "found_window", lambda *_: None)
     looks = torch.cat(list(look_twice(learnt, images, **SIZED, region=REGION)))
-    assert torch.equal(looks, torch.cat(list(nothing(learnt, images, **SIZED))))
+    assert torch.equal(looks, torch.cat(list(predict_slices(learnt, images, **SIZED))))
+
+
+@pytest.mark.parametrize(("slices", "seen"), [(1, 41), (3, 100)])
+def test_slices_evenly_spread_place_the_window(learnt, monkeypatch, slices, seen):
+    asked, images = [], np.arange(100, dtype=np.float32).reshape(100, 1, 1, 1)
+    monkeypatch.setattr(two_looks, "SEEN", 41)
+    monkeypatch.setattr(learnt, "slices", slices)
+    monkeypatch.setattr(two_looks, "found_window", lambda _, some, __: asked.append(some))
+    monkeypatch.setattr(two_looks, "predict_slices", lambda *_, **__: [])
+    assert list(look_twice(learnt, images, **SIZED, region=REGION)) == []
+    ((some),) = asked
+    assert len(some) == seen
+    assert (some[0], some[-1]) == (0, 99)
+    assert len(np.unique(some)) == seen
 
 
 @pytest.mark.parametrize("roi", [None, REGION])
