@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMAND_LINE = ROOT / "docs" / "reference" / "command-line.md"
 COMMON = {"--json", "--quiet", "-q", "--debug"}
-GROUP = "weights"
-"""Has a section of its own, besides those of the verbs in it."""
+GROUPS = {"weights", "tiles"}
+"""Have a section of their own, besides those of the verbs in them."""
 
 
 def verbs() -> dict[str, Any]:
@@ -64,7 +64,7 @@ COMMANDS = [(page.name, line) for page in PAGES if page.exists() for line in com
 
 
 def test_the_verbs_on_the_page_are_those_of_the_program():
-    assert set(sections()) == set(VERBS) | {GROUP}
+    assert set(sections()) == set(VERBS) | GROUPS
 
 
 def test_the_verbs_in_the_readme_are_those_of_the_program():
@@ -103,5 +103,5 @@ def test_a_wrong_command_would_be_seen(line):
 def parse(line: str) -> None:
     """Let the program read a command without running it."""
     words = shlex.split(line)[1:]
-    name = " ".join(words[: 2 if words[0] == GROUP else 1])
+    name = " ".join(words[: 2 if words[0] in GROUPS else 1])
     VERBS[name].make_context(name, words[len(name.split()) :])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,33 @@ _BRIGHT = 220
 
 _SUFFIXES = (".png", ".tif")
 
+Told = Callable[[str, int, int], None]
+"""Is told a slide's name, how many of its tiles are done, and how many there are."""
+
+
+def _nobody(slide: str, done: int, total: int) -> None:
+    """Tell nobody how far it is."""
+
+
+def pair_labels(slides: Sequence[Path], folder: Path | None) -> dict[Path, Path | None]:
+    """Return each slide with the file of its name in a folder of labels, None where there is none.
+
+    Raises:
+        InputError: `io.missing`, if there is a folder and no slide has labels in it.
+    """
+    if folder is None:
+        return dict.fromkeys(slides)
+    found = {stem_of(path): path for path in _files_in(folder)}
+    pairs = {slide: found.get(stem_of(slide)) for slide in slides}
+    if any(pairs.values()):
+        return pairs
+    raise InputError(
+        f"holds labels of none of {len(slides)} slides",
+        fix=f"Name them as the slides, such as {slides[0].name}",
+        code="io.missing",
+        path=folder,
+    )
+
 
 def cut_slides(
     slides: Mapping[Path, Path | None],
@@ -32,6 +59,7 @@ def cut_slides(
     side: int = 512,
     middle: int = 256,
     tissue: float = 0.05,
+    told: Told = _nobody,
 ) -> int:
     """Write tiles of slides as a data set with `images/`, `labels/` and `index.csv`.
 
@@ -45,6 +73,7 @@ def cut_slides(
         side: of a tile, in pixels.
         middle: side of the part that `join_tiles` keeps; a tile is cut every so many pixels.
         tissue: smallest share of the middle that is no glass; other tiles are left out.
+        told: how far it is.
 
     Returns:
         How many tiles were written.
@@ -52,7 +81,8 @@ def cut_slides(
     Raises:
         InputError: those of `Pyramid`; `io.dimensions` for a level that is not there, and `io.grid`
             where labels have no level of the size of the image.
-        UsageError: `config.tiles`, for two slides of one name, or sides that do not fit.
+        UsageError: `config.tiles`, for two slides of one name, or sides that do not fit;
+            `tiles.exists` for a folder that is not empty.
         OutputError: see `samplar.io.atomic`.
     """
     names = [stem_of(path) for path in slides]
@@ -62,6 +92,15 @@ def cut_slides(
             fix="Rename one of them: tiles and subjects are called after the slide",
             code="config.tiles",
         )
+    if out.is_dir() and any(out.iterdir()):
+        raise UsageError(
+            "this folder is not empty",
+            fix="Remove it, or choose another one with -o: tiles cut before would stay among these",
+            code="tiles.exists",
+            path=out,
+        )
+    for path, labels in slides.items():  # all of them, before anything is written
+        _check(path, labels, level=level, side=side, middle=middle)
     for folder in ("images", "labels"):
         make_folder(out / folder)
         ensure_writable(out / folder)
@@ -70,12 +109,13 @@ def cut_slides(
         with Pyramid(path) as slide:
             tiling = _tiling(slide, level, side, middle)
             cut = _Cut(slide, level, tiling, out / "images", name)
-            corners = cut.write(255, smallest=tissue)
+            every = _telling(list(tiling.corners()), name, told)
+            corners = cut.write(255, every, smallest=tissue)
         rows += [(f"{tile_name(name, corner)}.png", name) for corner in corners]
         if labels is not None:
             with Pyramid(labels) as found:
                 same = _level_of(found, tiling, path)
-                _Cut(found, same, tiling, out / "labels", name).write(0, only=corners)
+                _Cut(found, same, tiling, out / "labels", name).write(0, corners)
     table = io.StringIO(newline="")
     csv.writer(table).writerows(rows)
     write_bytes(out / "index.csv", table.getvalue().encode())
@@ -90,6 +130,7 @@ def join_tiles(
     level: int = 0,
     side: int = 512,
     middle: int = 256,
+    told: Told = _nobody,
 ) -> None:
     """Write the labels of a slide as one tiled TIFF, from those of its tiles.
 
@@ -100,6 +141,7 @@ def join_tiles(
         level: as for `cut_slides`, as are the others.
         side: of a tile.
         middle: side of the part that is kept.
+        told: how far it is.
 
     Raises:
         InputError: those of `Pyramid`; `io.missing` if there are no labels of its tiles, `io.grid`
@@ -109,13 +151,17 @@ def join_tiles(
     with Pyramid(slide) as opened:
         tiling = _tiling(opened, level, side, middle)
 
-    tiles = _tiles_of(stem_of(slide), predicted, tiling)
+    name = stem_of(slide)
+    tiles = _tiles_of(name, predicted, tiling)
+    counting = _telling(list(tiling.corners()), name, told)
 
     def read(corner: tuple[int, int]) -> np.ndarray | None:
-        path = tiles.get(tile_name(stem_of(slide), corner))
+        next(counting, None)
+        path = tiles.get(tile_name(name, corner))
         return None if path is None else _checked(read_labels(path).array[..., 0], side, path)
 
     write_joined(out, tiling, read)
+    next(counting, None)
 
 
 class _Cut:
@@ -128,19 +174,15 @@ class _Cut:
         self.folder, self.name = folder, name
 
     def write(
-        self,
-        beyond: int,
-        *,
-        smallest: float = 0.0,
-        only: list[tuple[int, int]] | None = None,
+        self, beyond: int, corners: Iterable[tuple[int, int]], *, smallest: float = 0.0
     ) -> list[tuple[int, int]]:
-        """Write the tiles that show enough, or those at these corners; return the corners."""
+        """Write the tiles at these corners that show enough; return their corners."""
         written = []
-        for corner in self.tiling.corners() if only is None else only:
+        for corner in corners:
             side = self.tiling.side
             x, y = corner
             tile = self.pyramid.read(self.level, x=x, y=y, width=side, height=side, beyond=beyond)
-            if only is None and self._shown(tile) < smallest:
+            if smallest and self._shown(tile) < smallest:
                 continue
             stream = io.BytesIO()
             Image.fromarray(tile[..., 0] if tile.shape[2] == 1 else tile).save(stream, "PNG")
@@ -153,6 +195,16 @@ class _Cut:
         return float((tile[kept, kept].min(axis=2) < _BRIGHT).mean())
 
 
+def _telling(
+    corners: Sequence[tuple[int, int]], name: str, told: Told
+) -> Iterator[tuple[int, int]]:
+    """Yield the corners, telling before each how many are done, and in the end that all are."""
+    for done, corner in enumerate(corners):
+        told(name, done, len(corners))
+        yield corner
+    told(name, len(corners), len(corners))
+
+
 def _tiling(pyramid: Pyramid, level: int, side: int, middle: int) -> Tiling:
     if not 0 <= level < len(pyramid.levels):
         raise InputError(
@@ -163,6 +215,14 @@ def _tiling(pyramid: Pyramid, level: int, side: int, middle: int) -> Tiling:
         )
     chosen = pyramid.levels[level]
     return Tiling(chosen.height, chosen.width, side=side, middle=middle)
+
+
+def _check(slide: Path, labels: Path | None, *, level: int, side: int, middle: int) -> None:
+    with Pyramid(slide) as opened:
+        tiling = _tiling(opened, level, side, middle)
+    if labels is not None:
+        with Pyramid(labels) as found:
+            _level_of(found, tiling, slide)
 
 
 def _level_of(labels: Pyramid, tiling: Tiling, slide: Path) -> int:
@@ -183,7 +243,7 @@ def _level_of(labels: Pyramid, tiling: Tiling, slide: Path) -> int:
 def _tiles_of(slide: str, folder: Path, tiling: Tiling) -> dict[str, Path]:
     """Return the files with labels of a slide's tiles by the name of the tile."""
     name = re.compile(re.escape(slide) + r"_x-?\d+_y-?\d+")
-    files = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
+    files = [path for path in _files_in(folder) if path.suffix in _SUFFIXES]
     found = {path.stem: path for path in files if name.fullmatch(path.stem)}
     strange = set(found) - {tile_name(slide, corner) for corner in tiling.corners()}
     if found and not strange:
@@ -194,6 +254,17 @@ def _tiles_of(slide: str, folder: Path, tiling: Tiling) -> dict[str, Path]:
         code="io.grid" if found else "io.missing",
         path=folder,
     )
+
+
+def _files_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise InputError(
+            "is no folder",
+            fix="Give the folder that holds the labels",
+            code="io.missing",
+            path=folder,
+        )
+    return sorted(path for path in folder.iterdir() if path.is_file())
 
 
 def _checked(labels: np.ndarray, side: int, path: Path) -> np.ndarray:

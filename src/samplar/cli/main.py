@@ -21,6 +21,7 @@ from samplar.cli import (
     report,
     signals,
     synth,
+    tiles,
     weights,
 )
 from samplar.sam.memory import keep_freed_memory
@@ -43,6 +44,7 @@ VERBS = (
     export,
     methods,
     weights,
+    tiles,
     doctor,
 )
 """In the order of `samplar --help`."""
