@@ -100,15 +100,26 @@ class HeldOut:
                     self.single.append(self._look(model, exemplar, taught, None))
 
     def settle(self) -> str:
-        """Do without the second look if it was worse on the exemplars; say what was decided.
+        """Do without the second look if it was clearly worse on the exemplars; say what was done.
 
-        From then on `roi` is what prediction is to use, and `looks` what goes with it.
+        Clearly: by more than the standard error of the mean difference. A few exemplars differ by
+        much, and on most data the second look is better. From then on `roi` is what prediction is
+        to use, and `looks` what goes with it.
         """
-        if self.roi is None or not self.single:
+        pairs = [
+            (twice, once)
+            for close, whole in zip(self.looks, self.single, strict=False)
+            if (twice := close.dsc()) is not None and (once := whole.dsc()) is not None
+        ]
+        if self.roi is None or not pairs:
             return ""
-        twice, once = _mean_dsc(self.looks), _mean_dsc(self.single)
-        found = f"held-out exemplars {twice:.1f} with the window, {once:.1f} without (DSC)"
-        if twice >= once:
+        means, gains = np.mean(pairs, axis=0), np.array([twice - once for twice, once in pairs])
+        error = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else 0.0
+        found = (
+            f"held-out exemplars {means[0]:.1f} with the window, {means[1]:.1f} without (DSC, "
+            f"standard error of the difference {error:.1f})"
+        )
+        if gains.mean() + error >= 0:
             return f"region of interest: kept, {found}"
         self.roi, self.looks = None, self.single
         return f"region of interest: not used, {found}"
@@ -175,9 +186,3 @@ class HeldOut:
                 region=reliability(shares, look.labels, region=look.region),
             )
         return total
-
-
-def _mean_dsc(looks: Sequence[Look]) -> float:
-    """Return the mean of the exemplars that have a score, 0 if none has."""
-    values = [dsc for look in looks if (dsc := look.dsc()) is not None]
-    return fmean(values) if values else 0.0

@@ -106,21 +106,52 @@ def look(true, found):
 REGION = Region(share=0.25, centre=(0.5, 0.5), spread=(0.2, 0.2))
 
 
-@pytest.mark.parametrize("better", [True, False])
-def test_a_second_look_is_kept_if_it_was_no_worse(exemplars, better):
+def half(labels):
+    return np.where(np.arange(labels.shape[0])[:, None] % 2, labels, 0)
+
+
+@pytest.mark.parametrize(
+    ("twice", "once", "kept"),
+    [
+        ("good", "good", True),
+        ("good", "poor", True),
+        ("poor", "good", False),
+        ("mixed", "other", True),  # worse, but within the standard error
+        ("worse", "good", False),
+    ],
+)
+def test_a_second_look_is_kept_unless_it_was_clearly_worse(exemplars, twice, once, kept):
     true = exemplars.exemplars[0].labels
-    half = np.where(np.arange(true.shape[0])[:, None] % 2, true, 0)
-    good, poor = [look(true, true)] * 3, [look(true, half)] * 3
-    twice, once = (good, poor) if better else (poor, good)
-    seen = HeldOut(
-        exemplars, FitConfig(dataset="d"), "fp32", roi=REGION, looks=list(twice), single=list(once)
-    )
+    good, poor = look(true, true), look(true, half(true))
+    kinds = {
+        "good": [good] * 4,
+        "poor": [poor] * 4,
+        "mixed": [poor, good, poor, good],
+        "other": [good, poor, good, good],
+        "worse": [good, poor, poor, poor],
+    }
+    config = FitConfig(dataset="d")
+    looks, single = list(kinds[twice]), list(kinds[once])
+    seen = HeldOut(exemplars, config, "fp32", roi=REGION, looks=looks, single=single)
     said = seen.settle()
-    shown = [np.mean([one.dsc() for one in looks]) for looks in (twice, once)]
+    gains = [a.dsc() - b.dsc() for a, b in zip(looks, single, strict=True)]
+    shown = [np.mean([one.dsc() for one in kinds[name]]) for name in (twice, once)]
     assert f"{shown[0]:.1f} with the window, {shown[1]:.1f} without" in said
-    assert said.startswith(f"region of interest: {'kept' if better else 'not used'}, ")
-    assert seen.roi == (REGION if better else None)
-    assert seen.looks == (twice if better else once)
+    assert f"standard error of the difference {np.std(gains, ddof=1) / 2:.1f})" in said
+    assert said.startswith(f"region of interest: {'kept' if kept else 'not used'}, ")
+    assert seen.roi == (REGION if kept else None)
+    assert seen.looks == kinds[twice if kept else once]
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_one_exemplar_alone_decides(exemplars, better):
+    true = exemplars.exemplars[0].labels
+    pair = [look(true, true), look(true, half(true))]
+    config = FitConfig(dataset="d")
+    looks, single = (pair[:1], pair[1:]) if better else (pair[1:], pair[:1])
+    seen = HeldOut(exemplars, config, "fp32", roi=REGION, looks=looks, single=single)
+    assert "difference 0.0)" in seen.settle()
+    assert (seen.roi is not None) == better
 
 
 def test_as_long_as_nothing_was_held_out_the_window_stays(exemplars):
