@@ -6,8 +6,9 @@ seen again in a window of its own, as large as the frame allows, so that a small
 
 from __future__ import annotations
 
+from samplar.methods import decoder_only
 from samplar.methods.contract import Card
-from samplar.methods.decoder_only import Config, attach, loss
+from samplar.methods.decoder_only import attach, loss
 
 __all__ = ["Config", "attach", "loss"]
 
@@ -24,3 +25,7 @@ FIT = {"roi": {"mode": "auto"}}
 
 PRESETS = {"standard": {"size": 128, "training": {"iterations": 200, "pool": 200, "batch": 8}}}
 """A close-up shows at 128 px what a whole slice shows at 256, for a quarter of the time."""
+
+
+class Config(decoder_only.Config):
+    """How the head starts and what it is trained with."""
