@@ -11,6 +11,7 @@ from torch import Tensor
 from samplar.sam.device import encoder_batch
 from samplar.sam.guidance import Guidance
 from samplar.sam.model import Sam
+from samplar.sam.precision import at_least_single
 from samplar.sam.prompt import Prompts
 
 ABSENT = -1e4
@@ -49,7 +50,7 @@ def decode_rows(
     """Decode prompt by prompt, each about the image its row names, in parts that fit memory.
 
     Returns:
-        Logits of every mask token and the predicted IoU of each, float32.
+        Logits of every mask token and the predicted IoU of each, in float32 at least.
     """
     if len(image) == 0:
         tokens, (height, width) = sam.mask_decoder.mask_tokens.num_embeddings, embedding.shape[-2:]
@@ -64,7 +65,7 @@ def decode_rows(
             told = Guidance(guidance.bias[rows], guidance.target[rows], guidance.legacy)
         parts.append(sam.decode(embedding[image[rows]], rows_of(prompts, rows), told))
     masks, quality = zip(*parts, strict=True)
-    return torch.cat(masks).float(), torch.cat(quality).float()
+    return at_least_single(torch.cat(masks)), at_least_single(torch.cat(quality))
 
 
 def rows_of(prompts: Prompts, rows: slice) -> Prompts:

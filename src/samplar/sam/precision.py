@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from samplar.config.training import Precision
 
@@ -27,3 +28,8 @@ def chosen_precision(wanted: Precision, device: torch.device) -> Literal["fp32",
 def autocast(precision: str, device: torch.device) -> torch.autocast:
     """Return the context in which to run the model."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+def at_least_single(values: Tensor) -> Tensor:
+    """Return half-precision values as float32, others as they are: for sums and for comparing."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from samplar.sam.precision import autocast, chosen_precision
+from samplar.sam.precision import at_least_single, autocast, chosen_precision
 
 CPU = torch.device("cpu")
 
@@ -38,3 +38,17 @@ def test_bf16_stays_close_to_fp32(tiny_sam):
     with autocast("bf16", CPU):
         rough = tiny_sam.decode(tiny_sam.encode(image))[0].float()
     assert 0 < (rough - exact).abs().max() < 0.1 * exact.abs().max()
+
+
+def test_half_precision_is_widened_and_nothing_is_narrowed():
+    kinds = {
+        torch.float16: torch.float32,
+        torch.bfloat16: torch.float32,
+        torch.float32: torch.float32,
+        torch.float64: torch.float64,
+    }
+    values = torch.tensor([1.5, -2.0])
+    for kind, wanted in kinds.items():
+        found = at_least_single(values.to(kind))
+        assert found.dtype == wanted
+        assert torch.equal(found, values.to(wanted))
