@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -19,14 +20,17 @@ from samplar.methods.original import Original
 from samplar.methods.rates import relative_rates
 from samplar.methods.slab import apart, centre, together
 from samplar.methods.state import check_tensors
-from samplar.methods.steps import seen_through, tapped_steps
+from samplar.methods.steps import digest_of_steps, seen_through, tapped_steps
 from samplar.sam.model import Sam
 
 MARK = "_samplar_method"
 """Attribute of a SAM that has a method on it: the method's name."""
 
-Keeper = Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]
-"""Returns what a function makes of images, computed now or kept from before."""
+Keeper = Callable[[Tensor, Callable[[Tensor], Tensor], str], Tensor]
+"""Returns what a function makes of images, computed now or kept from before.
+
+The text says which function: models with the same one may have each other's results.
+"""
 
 
 class AdaptedSam(nn.Module):
@@ -101,7 +105,14 @@ class AdaptedSam(nn.Module):
     def prefix(self, images: Float[Tensor, "b e s s"]) -> Float[Tensor, "b c i j"]:
         """Run the encoder up to the first step that trains: it depends on the image alone."""
         keeper = self.keeper if self.prefix_steps else None  # the images themselves are not kept
-        return self._frozen(images) if keeper is None else keeper(images, self._frozen)
+        if keeper is None:
+            return self._frozen(images)
+        return keeper(images, self._frozen, self._prefix_digest)
+
+    @cached_property
+    def _prefix_digest(self) -> str:
+        steps = self._steps[: self.prefix_steps]
+        return digest_of_steps(steps, self.sam, self.method, self.config, slices=self.slices)
 
     def _frozen(self, images: Tensor) -> Tensor:
         x = apart(images, self.slices)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from samplar.config.base import Strict
 from samplar.methods.contract import Method
 from samplar.sam.model import Sam
+from samplar.sam.seeded import digest_of
 from samplar.sam.sites import first_trained_step
 
 Step = Callable[[Tensor], Tensor]
@@ -44,3 +46,33 @@ def seen_through(
     if method.see is not None:
         return [("see", partial(method.see, sam, config))], int(first == len(steps))
     return list(steps), min([first, *(number + 1 for number in tapped)])
+
+
+def digest_of_steps(
+    steps: Sequence[tuple[str, Step]], sam: Sam, method: Method, config: Strict, *, slices: int
+) -> str:
+    """Return a SHA-256 that models share only if these steps do the same in all of them.
+
+    Modules are known by their structure and their tensors. A method's own way to see may read any
+    part of SAM, so it has in it the method, its settings and all that does not train.
+
+    Args:
+        steps: the first of what `seen_through` returned.
+        sam: with the method on it.
+        method: that is on it.
+        config: its settings.
+        slices: how many slices of a volume one image holds.
+    """
+    parts = [f"{slices} slices"]
+    for name, step in steps:
+        if isinstance(step, nn.Module):
+            parts.append(f"{name} {step} {digest_of(_frozen_tensors(step))}")
+        else:
+            known = f"{method.card.name} {config.model_dump_json()}"
+            parts.append(f"{name} {known} {digest_of(_frozen_tensors(sam))}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _frozen_tensors(module: nn.Module) -> dict[str, Tensor]:
+    still = {name: p for name, p in module.named_parameters() if not p.requires_grad}
+    return still | dict(module.named_buffers())

@@ -23,18 +23,18 @@ class KeptPrefixes:
 
     Args:
         folder: existing; whoever made it removes it.
-        frozen: a digest of base weights, method, settings, seed and precision.
+        precision: in which the models compute.
     """
 
-    def __init__(self, folder: Path, *, frozen: str) -> None:
+    def __init__(self, folder: Path, *, precision: str) -> None:
         self.folder = folder
-        self.frozen = frozen
+        self.precision = precision
         self.found = 0
         """Slices that were found here."""
 
-    def __call__(self, images: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return `compute(images)`, computed now or before."""
-        path = self.folder / f"{self._digest(images)}.safetensors"
+    def __call__(self, images: Tensor, compute: Callable[[Tensor], Tensor], which: str) -> Tensor:
+        """Return `compute(images)`, computed now or before by the function of this digest."""
+        path = self.folder / f"{self._digest(images, which)}.safetensors"
         if path.is_file():
             self.found += len(images)
             return load(path.read_bytes())["prefix"].to(images.device)
@@ -43,8 +43,10 @@ class KeptPrefixes:
             write_bytes(path, save({"prefix": made.detach().cpu().contiguous()}))
         return made
 
-    def _digest(self, images: Tensor) -> str:
+    def _digest(self, images: Tensor, which: str) -> str:
         threads = torch.get_num_threads()  # which may decide the last bit
-        hashed = hashlib.sha256(f"{self.frozen} {threads} {tuple(images.shape)}".encode())
+        hashed = hashlib.sha256(
+            f"{which} {self.precision} {threads} {tuple(images.shape)}".encode()
+        )
         hashed.update(images.detach().cpu().contiguous().numpy().tobytes())
         return hashed.hexdigest()

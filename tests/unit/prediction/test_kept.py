@@ -14,28 +14,64 @@ def logits(model, images):
 def test_what_comes_back_is_what_was_computed(adapted, arrays, tmp_path):
     model, (images, _) = adapted("decoder-only"), arrays(3)
     alone = logits(model, images)
-    model.keeper = first = KeptPrefixes(tmp_path, frozen="a")
+    model.keeper = first = KeptPrefixes(tmp_path, precision="fp32")
     assert torch.equal(logits(model, images), alone)
     assert (first.found, len(list(tmp_path.iterdir()))) == (0, 3)
-    model.keeper = second = KeptPrefixes(tmp_path, frozen="a")
+    model.keeper = second = KeptPrefixes(tmp_path, precision="fp32")
     assert torch.equal(logits(model, images), alone)
     assert second.found == 3
-    model.keeper = other = KeptPrefixes(tmp_path, frozen="b")
+    model.keeper = other = KeptPrefixes(tmp_path, precision="bf16")
     assert torch.equal(logits(model, images), alone)
     assert other.found == 0
 
 
+def kept_prefix(model, folder):
+    """Return what a model makes of three images with a folder to keep it in, and what it found."""
+    folder.mkdir(exist_ok=True)
+    model.keeper = KeptPrefixes(folder, precision="fp32")
+    images = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    return torch.cat([model.prefix(image[None]) for image in images]), model.keeper.found
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "found"),
+    [
+        ("linear-probe", {}, 3),  # the whole encoder is frozen here as well
+        ("samplar", {}, 3),
+        ("decoder-only", {"head_init": "random"}, 3),  # nothing of the encoder depends on that
+        ("cheap-lunch", {"blocks": "last:1"}, 0),  # its frozen part ends earlier
+        ("samed", {}, 0),
+        ("unet", {}, 0),
+        ("wsi-sam", {}, 0),  # sees in its own way
+    ],
+)
+def test_methods_share_what_the_same_frozen_part_made(adapted, tmp_path, name, config, found):
+    kept_prefix(adapted("decoder-only", seed=1), tmp_path)
+    made, there = kept_prefix(adapted(name, **config), tmp_path)
+    assert there == found
+    assert torch.equal(made, kept_prefix(adapted(name, **config), tmp_path / "none")[0])
+
+
+def test_another_frozen_number_is_another_prefix(adapted, tmp_path):
+    for number in range(2):
+        model = adapted("decoder-only")
+        with torch.no_grad():
+            next(model.sam.image_encoder.parameters()).add_(number)
+        assert kept_prefix(model, tmp_path)[1] == 0
+
+
 def test_another_image_is_not_taken_for_it(tmp_path):
-    kept = KeptPrefixes(tmp_path, frozen="a")
+    kept = KeptPrefixes(tmp_path, precision="fp32")
     images = torch.zeros(1, 3, 4, 4)
-    assert kept(images, lambda x: x + 1).unique().tolist() == [1]
-    assert kept(images, lambda x: x + 2).unique().tolist() == [1]
-    assert kept(images + 0.5, lambda x: x + 2).unique().tolist() == [2.5]
-    assert kept(images.reshape(1, 3, 2, 8), lambda x: x + 3).unique().tolist() == [3]
+    assert kept(images, lambda x: x + 1, "a").unique().tolist() == [1]
+    assert kept(images, lambda x: x + 2, "a").unique().tolist() == [1]
+    assert kept(images, lambda x: x + 2, "b").unique().tolist() == [2]
+    assert kept(images + 0.5, lambda x: x + 2, "a").unique().tolist() == [2.5]
+    assert kept(images.reshape(1, 3, 2, 8), lambda x: x + 3, "a").unique().tolist() == [3]
 
 
 @pytest.mark.parametrize(("side", "files"), [(LARGEST // 4, 1), (LARGEST // 4 + 1, 0)])
 def test_what_is_too_large_is_not_kept(tmp_path, side, files):
-    kept = KeptPrefixes(tmp_path, frozen="a")
-    kept(torch.zeros(1, 3, 4, 4), lambda x: torch.zeros(1, side))
+    kept = KeptPrefixes(tmp_path, precision="fp32")
+    kept(torch.zeros(1, 3, 4, 4), lambda x: torch.zeros(1, side), "a")
     assert len(list(tmp_path.iterdir())) == files

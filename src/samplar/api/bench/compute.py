@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import time
 import traceback
@@ -82,7 +81,7 @@ def _computed(task: Task, work: Path, note: Callable[[str], None]) -> Cell:
     inputs = find_inputs([config.dataset], split=task.split, subset="test")
     card, keeper = read_card(work / "run"), None
     if chosen_device(config.device).type == "cpu":  # elsewhere encoding is quicker than reading
-        keeper = KeptPrefixes(task.results.area("work/prefixes"), frozen=_frozen(task, card))
+        keeper = KeptPrefixes(task.results.area("work/prefixes"), precision=card.precision)
     predicted = predict(
         work / "run",
         inputs,
@@ -126,15 +125,6 @@ def _origins(listing: Path) -> Iterator[Origin]:
     """Say where the exemplars came from; an adapter need not name cases and subjects."""
     for entry in read_manifest(listing).exemplars:
         yield Origin.model_validate(entry.model_dump())
-
-
-def _frozen(task: Task, card: AdapterCard) -> str:
-    """Return a digest of all that decides what the frozen encoder makes of an image.
-
-    Which exemplars there were does not; the seed may, where a method adds frozen random parts.
-    """
-    parts = [task.cell.settings["weights"], card.method, card.method_config, card.seed]
-    return hashlib.sha256(json.dumps([*parts, card.precision]).encode()).hexdigest()
 
 
 def _cell(planned: Planned) -> Cell:
