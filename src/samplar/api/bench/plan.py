@@ -56,7 +56,9 @@ class Planned:
 
 
 def plan(bench: BenchConfig, places: list[Place], rows: list[Row]) -> list[Planned]:
-    """Return every cell, the cheapest columns first: all methods at one k before the next k.
+    """Return every cell: all of one draw before the next, all methods at one k before the next k.
+
+    A bench takes hours; wherever it is stopped, the table of the draws so far is whole.
 
     Raises:
         UsageError: `methods.plain_vit`, for a method that its weights are not fit for.
@@ -68,8 +70,9 @@ def plan(bench: BenchConfig, places: list[Place], rows: list[Row]) -> list[Plann
         check_encoder(row.method.card, weights[row.config.weights or bench.weights])
     return [
         _planned(bench, place, row, (k, draw, seed), weights)
+        for number in range(len(bench.draws))
         for place, k in columns
-        for draw in bench.draws_for(k)
+        for draw in bench.draws_for(k)[number : number + 1]
         for row in rows
         for seed in bench.seeds
         if _needed(bench, place, row, (k, draw, seed))
