@@ -56,14 +56,18 @@ class Planned:
 
 
 def plan(bench: BenchConfig, places: list[Place], rows: list[Row]) -> list[Planned]:
-    """Return every cell: all of one draw before the next, all methods at one k before the next k.
+    """Return every cell, draw by draw; in each draw k by k, and for each k all methods on all sets.
 
     A bench takes hours; wherever it is stopped, the table of the draws so far is whole.
 
     Raises:
         UsageError: `methods.plain_vit`, for a method that its weights are not fit for.
     """
-    columns = [(place, k) for place in places for k in bench.counts(place.config)]
+    counts = [(place, bench.counts(place.config)) for place in places]
+    most = max(len(ks) for _, ks in counts)
+    columns = [
+        (place, k) for number in range(most) for place, ks in counts for k in ks[number:][:1]
+    ]
     names = {bench.weights, *(row.config.weights for row in rows if row.config.weights)}
     weights = {name: find_card(name) for name in names}
     for row in rows:
@@ -72,7 +76,7 @@ def plan(bench: BenchConfig, places: list[Place], rows: list[Row]) -> list[Plann
         _planned(bench, place, row, (k, draw, seed), weights)
         for number in range(len(bench.draws))
         for place, k in columns
-        for draw in bench.draws_for(k)[number : number + 1]
+        for draw in bench.draws_for(k)[number:][:1]
         for row in rows
         for seed in bench.seeds
         if _needed(bench, place, row, (k, draw, seed))

@@ -280,11 +280,16 @@ def test_the_estimate_is_what_cells_of_the_kind_took(ran):
     assert Estimate([], "cpu").seconds(one) > 6
 
 
-def test_one_draw_is_whole_before_the_next_begins(bench):
-    bench.write(k=[1, 2, "full"], draws=[4, 2, 7], draws_at={2: 2, "full": 1}, full_slices=9)
+def test_one_draw_is_whole_before_the_next_begins_and_one_k_on_all_sets(bench):
+    first = {"path": "set", "name": "balls", "split": "splits.json"}
+    sets = [{**first, "k": [2]}, {**first, "name": "others"}]
+    bench.write(k=[1, "full"], draws=[4, 2], draws_at={"full": 1}, full_slices=9, datasets=sets)
     keys = [cell.key for cell in bench.prepare().cells]
-    places = list(dict.fromkeys((key.draw, key.k) for key in keys))
-    assert places == [(4, 1), (4, 2), (4, "full"), (2, 1), (2, 2), (7, 1)]
+    places = list(dict.fromkeys((key.draw, key.dataset, key.k) for key in keys))
+    assert places == [
+        *((4, "balls", 2), (4, "others", 1), (4, "others", "full")),
+        *((2, "balls", 2), (2, "others", 1)),
+    ]
     assert len(keys) == len(set(keys)) == 3 * len(places)
 
 
