@@ -236,18 +236,14 @@ def test_adapters_on_two_copies_do_not_interact(name, adapted, phantoms, taught)
 
 
 @pytest.mark.parametrize("name", CARDS)
-def test_one_seed_gives_one_adapter(name, adapted, phantoms, taught):
-    states = [digest_of(taught(adapted(name), phantoms()).adapter_state()) for _ in range(2)]
-    assert states[0] == states[1]
+def test_one_seed_gives_one_adapter_and_another_another(name, adapted, phantoms, taught):
+    def state(seed):
+        return digest_of(taught(adapted(name, seed=seed), phantoms(4), seed=seed).adapter_state())
 
-
-@pytest.mark.parametrize("name", TRAINED)
-def test_another_seed_gives_another_adapter(name, adapted, phantoms, taught):
-    states = [
-        digest_of(taught(adapted(name, seed=n), phantoms(4), seed=n).adapter_state())
-        for n in range(2)
-    ]
-    assert states[0] != states[1]
+    first = state(0)
+    assert state(0) == first
+    if name in TRAINED:
+        assert state(1) != first
 
 
 @pytest.mark.parametrize("name", CARDS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from quick_methods import QUICK
@@ -65,10 +67,20 @@ def test_detaching_restores_sam_bit_for_bit(name, adapted, phantoms, taught, tin
         assert all(torch.equal(*pair) for pair in zip(found, before, strict=True))
 
 
+WORN: dict[str, Sam] = {}
+
+
+@pytest.fixture
+def worn(base, adapted, phantoms, taught):
+    """Return a SAM that had a trained method on it; trained once for each base."""
+    if base not in WORN:
+        WORN[base] = taught(adapted("samed"), phantoms(), lr=1e-2).detach()
+    return copy.deepcopy(WORN[base])
+
+
 @pytest.mark.parametrize("name", CARDS)
-def test_a_detached_sam_takes_any_method_as_a_new_one_does(name, adapted, phantoms, taught):
+def test_a_detached_sam_takes_any_method_as_a_new_one_does(name, worn, adapted, phantoms, taught):
     samples, config = phantoms(), adapted(name).config.model_dump()
-    worn = taught(adapted("samed"), samples, lr=1e-2).detach()
     states = []
     for sam in (worn, adapted("zero-shot").detach()):
         torch.manual_seed(0)
