@@ -55,9 +55,7 @@ def bench_data(results: Results) -> BenchData:
         )
     cells, newest = results.read_cells(), plans[-1]["config"]
     board = Board(_entries(plans, cells))
-    methods = board.methods
-    first = newest["methods"][0]
-    reference = newest["reference"] or first["name"] or first["method"]
+    methods, reference = board.methods, _reference([plan["config"] for plan in plans])
     return BenchData(
         title=results.path.absolute().name,
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -69,6 +67,13 @@ def bench_data(results: Results) -> BenchData:
         overlays=_pictures(results, board),
         notes=tuple(_notes(results, board, plans, cells)),
     )
+
+
+def _reference(configs: Sequence[dict[str, Any]]) -> str:
+    """Return what the newest configuration that says so compares with, or its first method."""
+    named = [config["reference"] for config in configs if config["reference"] is not None]
+    first = configs[-1]["methods"][0]
+    return str(named[-1] if named else first["name"] or first["method"])
 
 
 def _entries(plans: Sequence[dict[str, Any]], cells: dict[str, Cell]) -> tuple[Entry, ...]:

@@ -8,6 +8,7 @@ import yaml
 
 from samplar.api.bench.page import bench_data, bench_markdown, write_bench_report
 from samplar.api.bench.results import Results
+from samplar.api.bench.run import prepare
 from samplar.errors import InputError
 
 
@@ -64,6 +65,20 @@ def test_a_new_name_in_the_table_is_that_of_the_finished_cells(copied):
     assert "the nearest" in data.board.methods
     assert "copy" not in data.board.methods
     assert data.board.spread("balls", "the nearest", 1).count == 2
+
+
+def test_two_configurations_make_one_table_with_the_reference_that_is_named(copied):
+    copied.change(reference="copy")
+    copied.prepare().write_plan()
+    values = yaml.safe_load(copied.config.read_text())
+    del values["reference"]
+    more = copied.config.with_name("more.yaml")
+    more.write_text(yaml.safe_dump({**values, "methods": values["methods"][:2]}))
+    prepare(more, copied.results.path).write_plan()
+    data = bench_data(copied.results)
+    assert data.reference == "copy"
+    assert set(data.board.methods) == {"decoder-only", "copy", "linear-probe", "zero-shot"}
+    assert len(data.board.cells) == 13
 
 
 def test_a_folder_without_a_plan_is_refused(tmp_path):
