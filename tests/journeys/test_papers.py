@@ -106,6 +106,23 @@ def test_samed_trains_as_its_code_says(name, what, epochs, power):
     assert made.method_config["pixels"] == "unit"
 
 
+@pytest.mark.parametrize(
+    ("name", "falls_to"),
+    [
+        ("btcv/ma-sam", [(0.0, 1.0), (0.5, (5 / 8) ** 7), (1.0, (1 / 4) ** 7)]),
+        ("salient/mdsam", [(0.0, 1.0), (0.5, 0.98**37.5), (1.0, 0.98**75)]),  # 2 % an epoch
+        ("salient/mas-sam", [(0.0, 1.0), (0.44, 10**-0.5), (0.88, 10**-1.5)]),  # amid the steps
+    ],
+)
+def test_rates_of_long_trainings_fall_as_published(name, falls_to):
+    training = settings(PAPERS / f"{name}.yaml").training
+    length = training.iterations - training.warmup
+    for part, rest in falls_to:
+        step = training.warmup + round(part * length)
+        found = learning_rate(min(step, training.iterations - 1), training) / training.lr
+        assert 0.4 < found / rest < 1.6, (part, found, rest)
+
+
 def test_cheap_lunch_weighs_its_loss_otherwise():
     for path in (SYNAPSE / "cheap-lunch.yaml", BRATS / "cheap-lunch.yaml"):
         made = settings(path)
