@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,16 +32,23 @@ class KeptPrefixes:
         self.precision = precision
         self.found = 0
         """Slices that were found here."""
+        self.spared = 0.0
+        """Seconds that computing them had taken."""
 
     def __call__(self, images: Tensor, compute: Callable[[Tensor], Tensor], which: str) -> Tensor:
         """Return `compute(images)`, computed now or before by the function of this digest."""
         path = self.folder / f"{self._digest(images, which)}.safetensors"
         if path.is_file():
+            kept = load(path.read_bytes())
             self.found += len(images)
-            return load(path.read_bytes())["prefix"].to(images.device)
+            self.spared += kept["seconds"].item()
+            return kept["prefix"].to(images.device)
+        start = time.monotonic()
         made = compute(images)
         if made.nbytes <= LARGEST * len(images):
-            write_bytes(path, save({"prefix": made.detach().cpu().contiguous()}))
+            seconds = torch.tensor(time.monotonic() - start, dtype=torch.float64)
+            prefix = made.detach().cpu().contiguous()
+            write_bytes(path, save({"prefix": prefix, "seconds": seconds}))
         return made
 
     def _digest(self, images: Tensor, which: str) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 
@@ -68,6 +70,20 @@ def test_another_image_is_not_taken_for_it(tmp_path):
     assert kept(images, lambda x: x + 2, "b").unique().tolist() == [2]
     assert kept(images + 0.5, lambda x: x + 2, "a").unique().tolist() == [2.5]
     assert kept(images.reshape(1, 3, 2, 8), lambda x: x + 3, "a").unique().tolist() == [3]
+
+
+def test_it_says_how_long_what_it_found_had_taken(tmp_path):
+    def slow(x):
+        time.sleep(0.05)
+        return x + 1
+
+    images, kept = torch.zeros(1, 3, 4, 4), KeptPrefixes(tmp_path, precision="fp32")
+    kept(images, slow, "a")
+    assert kept.spared == 0
+    for _ in range(2):
+        kept(images, slow, "a")
+    assert kept.found == 2
+    assert 0.1 <= kept.spared < 10
 
 
 @pytest.mark.parametrize(("side", "files"), [(LARGEST // 4, 1), (LARGEST // 4 + 1, 0)])

@@ -105,6 +105,7 @@ def _computed(task: Task, work: Path, note: Callable[[str], None]) -> Cell:
         adapter_bytes=fitted.cost["adapter_bytes"],
         trainable_parameters=fitted.cost["trainable_parameters"],
         encoded_before=0 if keeper is None else keeper.found,
+        spared=0.0 if keeper is None else keeper.spared,
     )
     return _cell(task.cell).model_copy(
         update={

@@ -94,7 +94,7 @@ def _dataset(data: BenchData, name: str) -> Html:
 COST = element(
     "p.label",
     "Means of wall time, largest peak memory. Slices that pass the same frozen encoder in several "
-    "cells are encoded once: prediction is that of cells that encoded all of theirs. Other work "
+    "cells are encoded once: prediction counts what that took where it was done. Other work "
     "on the machine counts; each cell says what machine and how many threads and processes there "
     "were.",
 )

@@ -162,17 +162,21 @@ def cost_table(data: BenchData, dataset: str) -> Table:
 
 
 def _cost(costs: Sequence[Cost]) -> list[str]:
-    alone = [cost.prediction for cost in costs if not cost.encoded_before]
     times = (
         [cost.synthesis for cost in costs],
         [cost.training for cost in costs],
-        alone,
+        [_prediction(cost) for cost in costs if cost.spared or not cost.encoded_before],
         [cost.total for cost in costs],
     )
     peak = size(max(cost.peak_memory_bytes for cost in costs)) or UNDEFINED
     adapter = size(costs[0].adapter_bytes) or UNDEFINED
     seconds = [duration(_average(values)) or UNDEFINED for values in times]
     return [*seconds, peak, f"{costs[0].trainable_parameters:,}", adapter]
+
+
+def _prediction(cost: Cost) -> float | None:
+    """Return what prediction would have taken if no slice had been encoded for another cell."""
+    return None if cost.prediction is None else cost.prediction + cost.spared
 
 
 def _head(data: BenchData, dataset: str, k: Column) -> str:

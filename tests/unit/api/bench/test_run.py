@@ -102,6 +102,8 @@ def test_methods_without_training_have_no_training_time(ran):
 def test_scored_slices_are_encoded_once_for_all_methods_with_the_same_frozen_encoder(ran):
     found = [cell.cost.encoded_before for cell in ran.cells().values()]
     assert sorted(found) == [0, *[6] * 12]
+    spared = [cell.cost.spared for cell in ran.cells().values()]
+    assert sorted(spared)[0] == 0 < sorted(spared)[1]
 
 
 def test_only_small_pictures_stay_and_only_of_the_first_draw(ran):
