@@ -7,7 +7,7 @@ from bench_cells import bench_data, cell, entry, missing
 
 from samplar.io.overlay import png_bytes
 from samplar.report.bench.page import render_bench
-from samplar.report.bench.tables import difference_table, markdown_table, ratio_table
+from samplar.report.bench.tables import cost_table, difference_table, markdown_table, ratio_table
 
 
 def subjects(dsc: float) -> dict[str, tuple[float, float]]:
@@ -129,3 +129,11 @@ def test_one_subject_gives_a_difference_but_no_interval():
     assert table is not None
     assert [c.text for c in table.rows[0]] == ["samed", "+10.0"]
     assert not table.rows[0][1].best
+
+
+@pytest.mark.parametrize(("spared", "shown"), [(90.0, True), (0.0, False)])
+def test_prediction_counts_what_was_encoded_for_an_earlier_cell(spared, shown):
+    made = cell("samed", subjects(50))
+    cost = made.cost.model_copy(update={"prediction": 30.0, "encoded_before": 6, "spared": spared})
+    table = cost_table(bench_data([entry(made.model_copy(update={"cost": cost}))]), "heart")
+    assert ("| 2 min 0 s |" in table.markdown()) == shown
