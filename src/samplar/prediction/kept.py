@@ -13,6 +13,9 @@ from torch import Tensor
 
 from samplar.io.atomic import write_bytes
 
+HOLDS = "prefix, seconds"
+"""What a file has in it; files of a version that kept something else are not found."""
+
 LARGEST = 1 << 20
 """Bytes of one slice above which nothing is kept: reading it back would save little time."""
 
@@ -53,8 +56,7 @@ class KeptPrefixes:
 
     def _digest(self, images: Tensor, which: str) -> str:
         threads = torch.get_num_threads()  # which may decide the last bit
-        hashed = hashlib.sha256(
-            f"{which} {self.precision} {threads} {tuple(images.shape)}".encode()
-        )
+        known = f"{HOLDS} {which} {self.precision} {threads} {tuple(images.shape)}"
+        hashed = hashlib.sha256(known.encode())
         hashed.update(images.detach().cpu().contiguous().numpy().tobytes())
         return hashed.hexdigest()

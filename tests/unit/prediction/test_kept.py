@@ -86,6 +86,14 @@ def test_it_says_how_long_what_it_found_had_taken(tmp_path):
     assert 0.1 <= kept.spared < 10
 
 
+def test_what_another_version_kept_in_another_form_is_not_found(tmp_path, monkeypatch):
+    images, kept = torch.zeros(1, 3, 4, 4), KeptPrefixes(tmp_path, precision="fp32")
+    with monkeypatch.context() as older:
+        older.setattr("samplar.prediction.kept.HOLDS", "prefix")
+        kept(images, lambda x: x + 1, "a")
+    assert kept(images, lambda x: x + 2, "a").unique().tolist() == [2]
+
+
 @pytest.mark.parametrize(("side", "files"), [(LARGEST // 4, 1), (LARGEST // 4 + 1, 0)])
 def test_what_is_too_large_is_not_kept(tmp_path, side, files):
     kept = KeptPrefixes(tmp_path, precision="fp32")
