@@ -5,7 +5,7 @@ DEMO := .venv-demo
 AUDIT := .venv-audit
 INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test coverage lint docs method-pages faults fuzz audit mutants clean
+.PHONY: demo test coverage lint docs method-pages tables faults fuzz audit mutants clean
 
 demo: $(DEMO)/installed  ## fetch weights and the ICBM152 brain, label 4 slices, segment the other 185
 	rm -rf demo-run
@@ -43,6 +43,9 @@ mutants: $(DEV)/installed  ## change the code in small ways and count how many t
 
 docs: $(DEV)/installed  ## run the snippets of docs/ and check its links
 	$(DEV)/bin/python -m pytest tests/docs
+
+tables: $(DEV)/installed  ## put the tables of benchmarks/*/results into README and docs
+	$(DEV)/bin/python tools/tables.py
 
 METHODS = import samplar.methods.registry as r; print(*r.cards())
 method-pages: $(DEV)/installed  ## write docs/reference/methods/ from the cards

@@ -86,7 +86,7 @@ def _computed(task: Task, work: Path, note: Callable[[str], None]) -> Cell:
         work / "run",
         inputs,
         work / "predictions",
-        options=Options(strict=True),
+        options=Options(strict=True, probabilities=True),
         device=config.device,
         keeper=keeper,
         on_case=_nobody,

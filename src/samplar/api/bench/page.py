@@ -15,6 +15,7 @@ from samplar.evaluation.board import Board, Entry
 from samplar.evaluation.cell import Cell, Key
 from samplar.io.atomic import write_bytes
 from samplar.report.bench.data import BenchData
+from samplar.report.bench.overview import overview
 from samplar.report.bench.page import render_bench
 from samplar.report.bench.tables import column_name, markdown_table
 
@@ -34,13 +35,22 @@ def write_bench_report(folder: Path) -> Path:
 
 
 def bench_markdown(folder: Path) -> str:
-    """Return one table for each data set, to be put into a page of text."""
+    """Return all data sets side by side, then each, as tables to be put into a page of text."""
     data = bench_data(Results(folder))
-    parts = []
+    parts = [_side_by_side(data)] if overview(data) else []
     for name in data.board.datasets:
         table = markdown_table(data, name).markdown()
         parts.append(f"**{name}**: mean DSC ± sd (HD95 in {data.unit(name)})\n\n{table}")
     return "\n".join(parts)
+
+
+def overview_markdown(folder: Path) -> str:
+    """Return only the tables that show all data sets side by side, empty where there is one set."""
+    return _side_by_side(bench_data(Results(folder)))
+
+
+def _side_by_side(data: BenchData) -> str:
+    return "\n".join(table.markdown() for table in overview(data))
 
 
 def bench_data(results: Results) -> BenchData:

@@ -7,6 +7,7 @@ from samplar.evaluation.statistics import LEVEL, SAMPLES
 from samplar.report.bench.curves import COLOURS, Curve, curve_chart
 from samplar.report.bench.data import BenchData
 from samplar.report.bench.listing import listing
+from samplar.report.bench.overview import overview
 from samplar.report.bench.tables import (
     class_table,
     column_name,
@@ -16,6 +17,7 @@ from samplar.report.bench.tables import (
     ratio_table,
     score_table,
 )
+from samplar.report.bench.trust import trust_table
 from samplar.report.bench.verdict import verdict
 from samplar.report.blocks import fold, section, table_html
 from samplar.report.markup import Html, element, image, join
@@ -56,6 +58,7 @@ def _header(data: BenchData) -> Html:
 def _headline(data: BenchData) -> Html:
     """Say in words how the reference stands, then the mean ranks."""
     notes = [element("p.note", note) for note in (*verdict(data), *data.notes)]
+    notes += [table_html(table) for table in overview(data)]
     table = rank_table(data)
     if table is None:
         return element("section.headline", *notes)
@@ -86,9 +89,29 @@ def _dataset(data: BenchData, name: str) -> Html:
     parts += [
         fold("DSC of every class", table_html(class_table(data, name))),
         *_overlays(data, name),
+        *_trust(data, name),
         fold("Time and memory of a cell", join([table_html(cost_table(data, name)), COST])),
     ]
     return section(name, *parts)
+
+
+def _trust(data: BenchData, name: str) -> list[Html]:
+    table = trust_table(data, name)
+    return (
+        []
+        if table is None
+        else [fold("How far its own trust was right", join([table_html(table), TRUST]))]
+    )
+
+
+TRUST = element(
+    "p.label",
+    "Means over draws and seeds, of scored cases. Calibration error: how far the probability of "
+    "the class that a voxel was given is from the share of voxels that are right, 15 bins; near "
+    "structures is within 2 % of the image of what is or was called foreground. Rank correlation "
+    "(Spearman) of the DSC that was expected of a case with the one it has: 1 is a perfect order. "
+    "Calibrated is a cell whose exemplars were enough to hold some out.",
+)
 
 
 COST = element(

@@ -32,7 +32,7 @@ def score_table(data: BenchData, dataset: str, metric: Metric) -> Table:
     board, columns = data.board, data.board.columns(dataset)
 
     def text(method: str, k: Column) -> str:
-        return _score(board, dataset, method, k, metric)
+        return score(board, dataset, method, k, metric)
 
     best = {k: _best(data, dataset, k, metric) for k in columns}
     heads = ("Method", *(_head(data, dataset, k) for k in columns))
@@ -41,7 +41,7 @@ def score_table(data: BenchData, dataset: str, metric: Metric) -> Table:
             Cell(data.shown(method)),
             *(Cell(text(method, k), best=method in best[k]) for k in columns),
         )
-        for method in _on(board, dataset)
+        for method in methods_on(board, [dataset])
     ]
     return Table(heads, tuple(rows), numbers_from=1)
 
@@ -51,10 +51,10 @@ def markdown_table(data: BenchData, dataset: str) -> Table:
     board, columns = data.board, data.board.columns(dataset)
     best = {k: _best(data, dataset, k, "dsc") for k in columns}
     rows = []
-    for method in _on(board, dataset):
+    for method in methods_on(board, [dataset]):
         cells = [Cell(data.shown(method))]
         for k in columns:
-            dsc = _score(board, dataset, method, k, "dsc")
+            dsc = score(board, dataset, method, k, "dsc")
             hd95 = board.spread(dataset, method, k, "hd95").mean
             far = "" if hd95 is None else f" ({hd95:.1f})"
             cells.append(Cell(dsc + far, best=method in best[k]))
@@ -68,7 +68,7 @@ def ratio_table(data: BenchData, dataset: str) -> Table | None:
     board = data.board
     columns = [k for k in board.columns(dataset) if k not in {0, FULL}]
     rows = []
-    for method in _on(board, dataset):
+    for method in methods_on(board, [dataset]):
         full = board.spread(dataset, method, FULL).mean
         means = [board.spread(dataset, method, k).mean for k in columns]
         if full and any(mean is not None for mean in means):
@@ -83,7 +83,7 @@ def difference_table(data: BenchData, dataset: str) -> Table | None:
     board, own = data.board, data.reference
     columns = [k for k in board.columns(dataset) if k != 0]
     rows = []
-    for method in _on(board, dataset):
+    for method in methods_on(board, [dataset]):
         if method == own or board.is_oracle(method):
             continue
         found = [board.difference(dataset, k, own, method) for k in columns]
@@ -113,15 +113,15 @@ def class_table(data: BenchData, dataset: str) -> Table:
                 for cell in board.done(dataset, method, k)
                 if cell.evaluation is not None
             ).mean
-            for method in _on(board, dataset)
+            for method in methods_on(board, [dataset])
             for k in columns
         }
-        for method in _on(board, dataset):
-            fair = [m for m in _on(board, dataset) if not board.is_oracle(m)]
+        for method in methods_on(board, [dataset]):
+            fair = [m for m in methods_on(board, [dataset]) if not board.is_oracle(m)]
             cells = [
                 Cell(
                     number(means[method, k]),
-                    best=_leads(method, {m: means[m, k] for m in fair}, max),
+                    best=leads(method, {m: means[m, k] for m in fair}, max),
                 )
                 for k in columns
             ]
@@ -150,7 +150,7 @@ def cost_table(data: BenchData, dataset: str) -> Table:
     """
     board = data.board
     rows = []
-    for method in _on(board, dataset):
+    for method in methods_on(board, [dataset]):
         for k in board.columns(dataset):
             costs = [c.cost for c in board.done(dataset, method, k) if c.cost is not None]
             if costs:
@@ -181,11 +181,12 @@ def _prediction(cost: Cost) -> float | None:
 
 def _head(data: BenchData, dataset: str, k: Column) -> str:
     """Write the head of a column, with how many cells most of it are the mean of."""
-    counts = [len(data.board.places(dataset, m, k)) for m in _on(data.board, dataset)]
+    counts = [len(data.board.places(dataset, m, k)) for m in methods_on(data.board, [dataset])]
     return f"{column_name(k)} (n = {max(counts, default=0)})"
 
 
-def _score(board: Board, dataset: str, method: str, k: Column, metric: Metric) -> str:
+def score(board: Board, dataset: str, method: str, k: Column, metric: Metric) -> str:
+    """Write mean and standard deviation of a place, or why there is none."""
     places = board.places(dataset, method, k)
     if not places:
         return ""
@@ -200,13 +201,13 @@ def _score(board: Board, dataset: str, method: str, k: Column, metric: Metric) -
 
 def _best(data: BenchData, dataset: str, k: Column, metric: Metric) -> set[str]:
     board = data.board
-    fair = [m for m in _on(board, dataset) if not board.is_oracle(m)]
+    fair = [m for m in methods_on(board, [dataset]) if not board.is_oracle(m)]
     means = {m: board.spread(dataset, m, k, metric).mean for m in fair}
     top = min if metric == "hd95" else max
-    return {method for method in fair if _leads(method, means, top)}
+    return {method for method in fair if leads(method, means, top)}
 
 
-def _leads(
+def leads(
     method: str, means: dict[str, float | None], top: Callable[[Sequence[float]], float]
 ) -> bool:
     """Tell whether a method has the best mean of several, as it is written with one decimal."""
@@ -215,9 +216,9 @@ def _leads(
     return own is not None and len(known) > 1 and round(own, 1) == top(known)
 
 
-def _on(board: Board, dataset: str) -> list[str]:
-    """Return the methods of a data set, trivial ones and oracles last."""
-    found = dict.fromkeys(e.key.method for e in board.entries if e.key.dataset == dataset)
+def methods_on(board: Board, datasets: Sequence[str]) -> list[str]:
+    """Return the methods of these data sets, trivial ones and oracles last."""
+    found = dict.fromkeys(e.key.method for e in board.entries if e.key.dataset in datasets)
     return sorted(found, key=lambda m: 2 * board.is_oracle(m) + board.is_trivial(m))
 
 

@@ -6,7 +6,12 @@ from html.parser import HTMLParser
 import pytest
 import yaml
 
-from samplar.api.bench.page import bench_data, bench_markdown, write_bench_report
+from samplar.api.bench.page import (
+    bench_data,
+    bench_markdown,
+    overview_markdown,
+    write_bench_report,
+)
 from samplar.api.bench.results import Results
 from samplar.api.bench.run import prepare
 from samplar.errors import InputError
@@ -45,6 +50,17 @@ def test_markdown_has_a_table_for_each_data_set(ran):
     assert lines[0] == "**balls**: mean DSC ± sd (HD95 in mm)"
     assert lines[2].startswith("| Method | k = 0 (n = 1) | k = 1 (n = 2) |")
     assert len([line for line in lines if line.startswith("| ")]) == 2 + 4
+
+
+def test_one_data_set_has_no_overview_and_two_have_one(ran, copied):
+    assert overview_markdown(ran.results.path) == ""
+    values = yaml.safe_load(copied.config.read_text())
+    values["datasets"].append({**values["datasets"][0], "name": "again", "plane": "coronal"})
+    copied.change(datasets=values["datasets"])
+    copied.prepare().write_plan()
+    text = overview_markdown(copied.results.path)
+    assert "| DSC, k = 1 | balls | again | mean |" in text
+    assert bench_markdown(copied.results.path).startswith(text)
 
 
 def test_cells_of_earlier_settings_are_not_mixed_in(copied):

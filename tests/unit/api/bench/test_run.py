@@ -78,6 +78,9 @@ def test_a_cell_holds_what_decides_it_and_what_it_took(ran):
     assert cell.evaluation is not None
     assert [c.case for c in cell.evaluation.per_case] == ["case2"]
     assert list(cell.evaluation.per_class) == ["ball", "slab"]
+    assert cell.evaluation.trust is not None
+    assert cell.evaluation.trust.reliability is not None
+    assert cell.evaluation.trust.reliability.everywhere.ece is not None
     assert cell.cost is not None
     assert cell.cost.total > cell.cost.training > 0
     assert min(cell.cost.synthesis, cell.cost.prediction, cell.cost.scoring) > 0
