@@ -93,7 +93,7 @@ def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool
         config.dataset, split=config.split, subset="pool" if config.split else None
     )
     sam = _loaded(config, device, told)
-    view = choose_view(dataset, config)
+    view = choose_view(dataset, config, note=told.note)
     around = method.neighbours(settings)
     embed = embedder(sam, dataset, precision=able, on_stage=told.stage, on_case=told.step)
     exemplars, manifest = pick_exemplars(dataset, view, config, embed=embed, around=around)

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 Kind = Literal["percentile", "window", "range"]
 AIR_HU = -500
 
+RAISED = 1024
+"""What many files of CT have added to Hounsfield units, so that no value is negative."""
+SOFT, SOFT_SHARE = 100, 0.5
+"""Soft tissue lies within so many units of water, and so much of a body, bone included, does."""
+
 
 class IntensityRule(Strict):
     """How grey values become [0, 1]: everything below low is 0, above high is 1, linear between.
@@ -67,6 +72,11 @@ class IntensityRule(Strict):
 PERCENTILE = IntensityRule()
 RASTER = IntensityRule(kind="range", low=0, high=255)
 SOFT_TISSUE = IntensityRule(kind="window", low=-160, high=240)
+SOFT_TISSUE_RAISED = IntensityRule(kind="window", low=RAISED - 160, high=RAISED + 240)
+RAISED_CT = (
+    f"CT in Hounsfield units with {RAISED} added, and percentiles show its soft tissue in few "
+    "shades of grey"
+)
 
 
 def rule_for(volume: Volume) -> IntensityRule:
@@ -82,6 +92,20 @@ def rule_for(volume: Volume) -> IntensityRule:
     if array.min() <= AIR_HU and _is_whole(array):
         return SOFT_TISSUE
     return PERCENTILE
+
+
+def is_raised_ct(array: np.ndarray) -> bool:
+    """Tell whether grey values look like Hounsfield units with 1024 added.
+
+    A guess, from how closely soft tissue lies together, so it decides nothing by itself: on head
+    and neck CT (OpenKBP) 55 to 77 % of what is denser than lung is within 100 units of 1024, in
+    hippocampus MR (Decathlon), some of which goes as far, at most 41 %.
+    """
+    if array.dtype == np.uint8 or array.size == 0 or array.min() < 0 or not _is_whole(array):
+        return False
+    body = array[array > RAISED + AIR_HU]
+    soft = np.abs(body.astype(np.float64) - RAISED) <= SOFT
+    return body.size > 0 and float(soft.mean()) >= SOFT_SHARE
 
 
 def choose_rule(volumes: Iterable[Volume]) -> IntensityRule:

@@ -14,7 +14,14 @@ from samplar.exemplars.exemplar import ExemplarSet
 from samplar.exemplars.manifest import Manifest, read_manifest
 from samplar.io.dataset import Dataset
 from samplar.io.formats import read_image
-from samplar.io.intensity import agreed_rule, parse_rule, rule_for
+from samplar.io.intensity import (
+    RAISED_CT,
+    SOFT_TISSUE_RAISED,
+    agreed_rule,
+    is_raised_ct,
+    parse_rule,
+    rule_for,
+)
 from samplar.io.slicing import choose_plane
 from samplar.io.view import View
 
@@ -28,14 +35,23 @@ a large pool costs no more time than a small one."""
 Embed = Callable[[list[Candidate], View], np.ndarray]
 
 
-def choose_view(dataset: Dataset, config: FitConfig) -> View:
-    """Return the view the settings ask for; `auto` is decided on the first few labelled images."""
+def choose_view(
+    dataset: Dataset, config: FitConfig, *, note: Callable[[str], None] | None = None
+) -> View:
+    """Return the view the settings ask for; `auto` is decided on the first few labelled images.
+
+    `note` is told if another rule than the one of `auto` seems to suit them.
+    """
     volumes = [read_image(case.images) for case in dataset.labelled[:LOOKED_AT]]
     plane = config.plane
     if plane == "auto":
         plane = choose_plane([volume.affine for volume in volumes])
     if config.intensity == "auto":
         rule = agreed_rule(rule_for(volume) for volume in volumes)
+        if note is not None and all(is_raised_ct(volume.array) for volume in volumes):
+            note(
+                f"the images look like {RAISED_CT}; --intensity {SOFT_TISSUE_RAISED} may do better"
+            )
     else:
         rule = parse_rule(config.intensity)
     return View(plane, rule, config.channels)

@@ -36,6 +36,7 @@ def image(**changes) -> ImageFacts:
         "dtype": "int16",
         "grey": (0.0, 1.0, 50.0, 99.0, 100.0),
         "rule": IntensityRule(),
+        "raised": False,
         "digest": str(changes),
     }
     return ImageFacts(**{**values, **changes})
@@ -179,6 +180,15 @@ def test_kinds_of_image_are_counted():
     window = IntensityRule(kind="window", low=-100, high=300)
     found = told(image_findings(cases(image(), image(rule=window), image(dtype="x"))))
     assert "percentile:0.5:99.5 suits 2, window:-100:300 suits 1" in found["intensity.mixed"]
+
+
+def test_ct_that_is_raised_is_told_if_most_images_are():
+    raised = image(raised=True)
+    (found,) = image_findings(cases(raised, image(raised=True, dtype="x"), image()))
+    assert (found.severity, found.code) == ("warning", "intensity.raised")
+    assert found.problem.startswith("2 of 3 images look like CT")
+    assert found.fix == "Set --intensity window:864:1264"
+    assert image_findings(cases(raised, image())) == []
 
 
 def test_copies_of_one_subject_are_told_without_counting_subjects():

@@ -13,6 +13,7 @@ from samplar.io.intensity import (
     IntensityRule,
     agreed_rule,
     choose_rule,
+    is_raised_ct,
     parse_rule,
 )
 from samplar.io.volume import Volume
@@ -150,3 +151,33 @@ def test_impossible_rules_are_refused(text):
 def test_rule_refuses_unknown_settings():
     with pytest.raises(ValidationError):
         IntensityRule.model_validate({"kind": "window", "low": 0, "high": 1, "gamma": 2})
+
+
+def ct(soft: float, *, bone: float = 0.2, size: int = 2000) -> np.ndarray:
+    """Return stored values of a body: so much of it soft tissue and bone, the rest fat; and air."""
+    chance = np.random.default_rng(0)
+    parts = np.array([soft, bone, 1 - soft - bone])
+    middles = np.repeat([1024 + 40, 1024 + 700, 1024 - 250], (parts * size).astype(int))
+    body = middles + chance.integers(-60, 61, len(middles))
+    return np.concatenate([np.zeros(size), body]).astype(np.int16)[None]
+
+
+def test_hounsfield_units_with_1024_added_are_told_by_their_soft_tissue():
+    assert is_raised_ct(ct(0.6))
+    assert is_raised_ct(ct(0.6).astype(np.float32))
+    assert not is_raised_ct(ct(0.4))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        ct(0.6) - np.int16(1024),  # Hounsfield units themselves
+        ct(0.6) + np.float32(0.25),
+        ct(0.6) // 4,
+        ct(0.6).clip(0, 255).astype(np.uint8),
+        np.zeros((1, 9), dtype=np.int16),
+        np.zeros((1, 0), dtype=np.int16),
+    ],
+)
+def test_other_grey_values_are_not(array):
+    assert not is_raised_ct(array)

@@ -54,6 +54,22 @@ def test_auto_takes_the_plane_the_volumes_were_scanned_in(dataset, volumes):
     assert choose_view(dataset, config()).plane == "sagittal"
 
 
+def test_a_better_rule_is_told_and_not_taken(dataset, volumes):
+    told: list[str] = []
+    assert choose_view(dataset, config(), note=told.append).rule.kind == "percentile"
+    assert told == []
+    for path in (volumes / "images").iterdir():
+        image = nibabel.load(path)
+        content = np.asarray(image.dataobj)
+        nibabel.save(nibabel.Nifti1Image(1000 + content.astype(np.int16) % 50, image.affine), path)
+    assert choose_view(dataset, config(), note=told.append).rule.kind == "percentile"
+    (line,) = told
+    assert "look like CT" in line
+    assert "--intensity window:864:1264 may do better" in line
+    choose_view(dataset, config(intensity="window:0:9"), note=told.append)
+    assert len(told) == 1
+
+
 def test_chosen_exemplars_are_recorded_and_can_be_named_again(dataset, tmp_path):
     exemplars, manifest = pick(dataset)
     assert len(exemplars) == len(manifest.exemplars) == 3

@@ -15,7 +15,7 @@ from samplar.io.affine import Affine
 from samplar.io.areas import areas_per_slice
 from samplar.io.case import Case
 from samplar.io.formats import read_image, read_labels
-from samplar.io.intensity import IntensityRule, rule_for
+from samplar.io.intensity import IntensityRule, is_raised_ct, rule_for
 from samplar.io.labels import MAX_CLASSES, count_values
 from samplar.io.volume import LabelVolume, Volume
 
@@ -37,6 +37,7 @@ class ImageFacts:
         dtype: the file's own.
         grey: minimum, percentiles 1, 50, 99, maximum (percentiles of at most a million voxels).
         rule: the intensity rule that suits it by itself.
+        raised: whether it looks like Hounsfield units with 1024 added.
         digest: SHA-256 of the voxels.
     """
 
@@ -49,6 +50,7 @@ class ImageFacts:
     dtype: str
     grey: tuple[float, ...]
     rule: IntensityRule
+    raised: bool
     digest: str
 
 
@@ -118,6 +120,7 @@ def _image_facts(image: Volume) -> ImageFacts:
         dtype=str(array.dtype),
         grey=(float(array.min()), *percentiles, float(array.max())),
         rule=rule_for(image),
+        raised=is_raised_ct(sample),
         digest=hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest(),
     )
 

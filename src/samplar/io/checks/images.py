@@ -10,7 +10,7 @@ import numpy as np
 from samplar.config.base import Strict
 from samplar.io.checks.facts import CaseFacts, ImageFacts
 from samplar.io.checks.finding import Finding, note, warning
-from samplar.io.intensity import agreed_rule
+from samplar.io.intensity import RAISED_CT, SOFT_TISSUE_RAISED, agreed_rule
 from samplar.io.wording import few
 
 
@@ -46,7 +46,8 @@ def intensity_report(images: Sequence[ImageFacts]) -> IntensityReport | None:
 def image_findings(cases: Sequence[CaseFacts]) -> list[Finding]:
     """Report channels to choose, mixed kinds of image, constant images, copies, missing labels."""
     known = [(facts, facts.image) for facts in cases if facts.image is not None]
-    findings = _channels(known) + _kinds([image for _, image in known]) + _copies(known)
+    images = [image for _, image in known]
+    findings = _channels(known) + _kinds(images) + _raised(images) + _copies(known)
     flat = [facts.case.id for facts, image in known if image.grey[0] == image.grey[-1]]
     if flat:
         problem = f"{len(flat)} images have one grey value only: {few(flat)}"
@@ -79,6 +80,14 @@ def _kinds(images: Sequence[ImageFacts]) -> list[Finding]:
     listing = few([f"{rule} suits {count}" for rule, count in rules.most_common()])
     fix = "Check that these are images of one kind, or set --intensity"
     return [warning("intensity.mixed", f"images of different kinds: {listing}", fix=fix)]
+
+
+def _raised(images: Sequence[ImageFacts]) -> list[Finding]:
+    raised = sum(image.raised for image in images)
+    if 2 * raised <= len(images):
+        return []
+    problem = f"{raised} of {len(images)} images look like {RAISED_CT}"
+    return [warning("intensity.raised", problem, fix=f"Set --intensity {SOFT_TISSUE_RAISED}")]
 
 
 def _copies(known: Sequence[tuple[CaseFacts, ImageFacts]]) -> list[Finding]:
