@@ -42,9 +42,9 @@ class BenchData:
         return f"{method} (trivial)" if self.board.is_trivial(method) else method
 
     def unit(self, dataset: str) -> str:
-        """Return the unit of HD95 on a data set."""
+        """Return the unit of HD95 on a data set, which its first finished cell tells."""
         units = {cell.evaluation.unit for cell in self.of(dataset) if cell.evaluation is not None}
-        return units.pop() if len(units) == 1 else "mixed"
+        return "mixed" if len(units) > 1 else next(iter(units), "unit not known yet")
 
     def of(self, dataset: str) -> list[Cell]:
         """Return the finished cells of a data set."""

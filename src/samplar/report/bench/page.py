@@ -58,7 +58,7 @@ def _header(data: BenchData) -> Html:
 def _headline(data: BenchData) -> Html:
     """Say in words how the reference stands, then the mean ranks."""
     notes = [element("p.note", note) for note in (*verdict(data), *data.notes)]
-    notes += [table_html(table) for table in overview(data)]
+    notes += _side_by_side(data)
     table = rank_table(data)
     if table is None:
         return element("section.headline", *notes)
@@ -68,6 +68,18 @@ def _headline(data: BenchData) -> Html:
         "over the columns in which all methods are finished. Oracles take no part.",
     )
     return element("section.headline", *notes, element("h2", "Mean ranks"), table_html(table), rule)
+
+
+def _side_by_side(data: BenchData) -> list[Html]:
+    tables = overview(data)
+    if not tables:
+        return []
+    rule = element(
+        "p.label",
+        "Mean DSC on each data set; the best is bold, a dot is not computed yet. The mean over the "
+        "data sets is that of methods that have a score on all of them.",
+    )
+    return [element("h2", "Data sets side by side"), *map(table_html, tables), rule]
 
 
 def _dataset(data: BenchData, name: str) -> Html:

@@ -121,6 +121,7 @@ def test_a_benchmark_that_has_not_begun_has_a_page_too(parsed):
     page = parsed(render_bench(bench_data([missing("decoder-only", 1)])))
     assert "Nothing to compare decoder-only with yet." in page.text
     assert "1 cells: 0 done, 0 failed, 1 not computed yet." in page.text
+    assert "HD95 (unit not known yet)" in page.text
 
 
 def test_one_subject_gives_a_difference_but_no_interval():
