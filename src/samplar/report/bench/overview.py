@@ -38,11 +38,11 @@ def _side_by_side(data: BenchData, k: Column, datasets: Sequence[str]) -> Table:
         cells = [
             Cell(
                 score(board, d, method, k, "dsc"),
-                best=method in fair and leads(method, {m: v[d] for m, v in fair.items()}, max),
+                best=leads(method, {m: v[d] for m, v in fair.items()}, max),
             )
             for d in datasets
         ]
-        best = method in fair and leads(method, {m: overall[m] for m in fair}, max)
+        best = leads(method, {m: overall[m] for m in fair}, max)
         rows.append((Cell(data.shown(method)), *cells, Cell(number(overall[method]), best=best)))
     return Table((f"DSC, {column_name(k)}", *datasets, MEAN), tuple(rows), numbers_from=1)
 
