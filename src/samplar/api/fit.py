@@ -10,13 +10,14 @@ from typing import Any
 import torch
 
 from samplar.api.manifest import numbers_by_rate, resources, versions
-from samplar.api.region import region_for
+from samplar.api.region import framed, region_for
 from samplar.api.report import write_report
 from samplar.config.base import Strict, build
 from samplar.config.fit import FitConfig
 from samplar.evaluation.trust import Calibration
 from samplar.exemplars.exemplar import ExemplarSet
 from samplar.exemplars.manifest import Manifest, write_manifest
+from samplar.exemplars.roi import Region
 from samplar.io.dataset import read_dataset
 from samplar.io.lock import sole_writer
 from samplar.methods.adapted import AdaptedSam
@@ -97,6 +98,7 @@ def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool
     around = method.neighbours(settings)
     embed = embedder(sam, dataset, precision=able, on_stage=told.stage, on_case=told.step)
     exemplars, manifest = pick_exemplars(dataset, view, config, embed=embed, around=around)
+    roi, config = _looking(exemplars, config, sam, told)
     samples = painted(as_samples(exemplars, config.size), sam.padding)
     trying = config.training.precision == "auto" and able == "bf16"
     precision = run.settled_precision() or able
@@ -105,9 +107,6 @@ def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool
     model = _attached(sam, method, settings, config, classes=len(dataset.labels))
     weights = find_card(config.weights)
     digest = _begin(run, config, exemplars, manifest, weights=weights, precision=precision)
-    roi, looking = region_for(exemplars, config)
-    if looking:
-        told.note(looking)
     held = HeldOut(exemplars, config, precision, roi)
     estimate = _estimate(model, config, held, precision=precision)
     if estimate is not None:
@@ -145,6 +144,18 @@ def _loaded(config: FitConfig, device: torch.device, told: Told) -> Sam:
     if resized is not None:
         told.note(resized)
     return sam
+
+
+def _looking(
+    exemplars: ExemplarSet, config: FitConfig, sam: Sam, told: Told
+) -> tuple[Region | None, FitConfig]:
+    """Return the window of the second look, and the settings with the frame that goes with it."""
+    roi, looking = region_for(exemplars, config)
+    config, frame = framed(config, roi)
+    resized = sam.check_size(config.size) if frame else None
+    for line in filter(None, (looking, frame, resized)):
+        told.note(line)
+    return roi, config
 
 
 def _begin(

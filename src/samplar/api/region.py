@@ -28,3 +28,19 @@ def region_for(exemplars: ExemplarSet, config: FitConfig) -> tuple[Region | None
     if region is None:
         return None, "region of interest: off, the structures fill the exemplars or are in none"
     return region, f"region of interest: a window of {region.share:.0%} of the longer side"
+
+
+def framed(config: FitConfig, region: Region | None) -> tuple[FitConfig, str]:
+    """Return the settings with the frame that is then used, and a note if it is another one.
+
+    What no window brings closer may be shown in a larger frame instead.
+
+    Args:
+        config: of the fit.
+        region: what `region_for` returned.
+    """
+    size = config.roi.otherwise
+    if config.roi.mode == "off" or region is not None or size in (None, config.size):
+        return config, ""
+    note = f"frame: {size} px in place of {config.size}, because there is no window"
+    return config.model_copy(update={"size": size}), note

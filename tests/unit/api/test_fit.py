@@ -11,6 +11,7 @@ from samplar.errors import InputError, UsageError, WeightsError
 from samplar.exemplars import roi
 from samplar.exemplars.manifest import read_manifest
 from samplar.prediction.adapter import load_adapter, read_card
+from samplar.sam.model import Sam
 from samplar.sam.seeded import digest_of
 from samplar.training.precision import Probe
 
@@ -96,6 +97,24 @@ def test_structures_that_fill_the_exemplars_have_no_region(config, silent, tmp_p
     fit(config(roi={"mode": "auto"}), tmp_path / "run", told=replace(silent, note=notes.append))
     assert read_card(tmp_path / "run").roi is None
     assert any("the structures fill the exemplars" in note for note in notes)
+
+
+def test_where_there_is_no_window_the_frame_may_be_another(config, silent, tmp_path, monkeypatch):
+    notes, asked = [], []
+    monkeypatch.setattr(Sam, "check_size", lambda sam, size: asked.append(size))
+    told = replace(silent, note=notes.append)
+    settings = config(roi={"mode": "auto", "otherwise": 64})
+    whole = fit(settings, tmp_path / "run", told=told)
+    assert read_card(tmp_path / "run").size == 64
+    assert yaml.safe_load((tmp_path / "run/config.yaml").read_text())["size"] == 64
+    assert "frame: 64 px in place of 32, because there is no window" in notes
+    again = fit(config(size=64), tmp_path / "plain", told=silent)
+    assert adapter_digest(whole.run) == adapter_digest(again.run)
+    assert asked == [32, 64, 64]
+    monkeypatch.setattr(roi, "LARGEST", 1.0)
+    near = config(roi={"mode": "auto", "margin": 0, "otherwise": 64})
+    fit(near, tmp_path / "near", told=silent)
+    assert read_card(tmp_path / "near").size == 32
 
 
 @pytest.mark.parametrize("method", ["copy-nearest", "sam-med2d"])
