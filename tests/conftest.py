@@ -174,12 +174,12 @@ def taught(
     return teach
 
 
-def write_discs(root: Path) -> Path:
-    """Write a data set of three subjects: volumes of 32 x 28 x 5 with two bright organs each."""
+def write_discs(root: Path, *, side: int = 32) -> Path:
+    """Write a data set of three subjects: volumes of `side` x `side - 4` x 5 with two organs."""
     import nibabel
 
     for seed, case in enumerate(("ann", "bob", "cid")):
-        images, labels = phantom_arrays(count=5, height=28, width=32, classes=2, seed=seed)
+        images, labels = phantom_arrays(count=5, height=side - 4, width=side, classes=2, seed=seed)
         labels[4] = 0  # the last slice shows nothing
         for name, array in (("images", 200 * images[:, 0]), ("labels", labels)):
             path = root / name / f"{case}.nii.gz"
@@ -197,6 +197,12 @@ def write_discs(root: Path) -> Path:
 def volumes(tmp_path: Path) -> Path:
     """Return a data set of three subjects, new for every test."""
     return write_discs(tmp_path / "discs")
+
+
+@pytest.fixture
+def wider(tmp_path: Path) -> Path:
+    """Return a data set like `volumes`, with slices wider than the smallest frame."""
+    return write_discs(tmp_path / "wider", side=40)
 
 
 @pytest.fixture(scope="session")

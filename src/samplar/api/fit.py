@@ -151,7 +151,7 @@ def _looking(
 ) -> tuple[Region | None, FitConfig]:
     """Return the window of the second look, and the settings with the frame that goes with it."""
     roi, looking = region_for(exemplars, config)
-    config, frame = framed(config, roi)
+    config, frame = framed(exemplars, config, roi)
     resized = sam.check_size(config.size) if frame else None
     for line in filter(None, (looking, frame, resized)):
         told.note(line)

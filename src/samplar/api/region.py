@@ -24,23 +24,36 @@ def region_for(exemplars: ExemplarSet, config: FitConfig) -> tuple[Region | None
     settings = build(method.config, config.method_config, path="method_config")
     if not method.card.trains or is_oracle(method.prompted(settings)):
         return None, f"region of interest: off, {method.card.name} does not learn from one"
+    if not _larger(exemplars, config.size):
+        return None, f"region of interest: off, no exemplar is larger than {config.size} px"
     region = region_of(exemplars, config.roi.margin)
     if region is None:
         return None, "region of interest: off, the structures fill the exemplars or are in none"
     return region, f"region of interest: a window of {region.share:.0%} of the longer side"
 
 
-def framed(config: FitConfig, region: Region | None) -> tuple[FitConfig, str]:
+def framed(
+    exemplars: ExemplarSet, config: FitConfig, region: Region | None
+) -> tuple[FitConfig, str]:
     """Return the settings with the frame that is then used, and a note if it is another one.
 
-    What no window brings closer may be shown in a larger frame instead.
+    What no window brings closer may be shown in a larger frame instead, if the images have more
+    pixels than the frame: enlarging them shows nothing new.
 
     Args:
+        exemplars: of the fit.
         config: of the fit.
         region: what `region_for` returned.
     """
     size = config.roi.otherwise
-    if config.roi.mode == "off" or region is not None or size in (None, config.size):
+    if config.roi.mode == "off" or region is not None or size is None or size <= config.size:
+        return config, ""
+    if not _larger(exemplars, config.size):
         return config, ""
     note = f"frame: {size} px in place of {config.size}, because there is no window"
     return config.model_copy(update={"size": size}), note
+
+
+def _larger(exemplars: ExemplarSet, size: int) -> bool:
+    """Return whether any exemplar is longer than a frame of this size."""
+    return any(max(exemplar.labels.shape) > size for exemplar in exemplars.exemplars)

@@ -16,8 +16,10 @@ class RoiConfig(Strict):
     """
 
     mode: Literal["off", "auto"] = "off"
-    """auto: on, unless the structures fill most of the exemplars."""
+    """auto: on, unless the structures fill most of the exemplars, or no exemplar is larger than the
+    frame."""
     margin: float = Field(default=0.35, ge=0, le=4)
     """Room around the largest structure of any exemplar on each side, as a share of its size."""
     otherwise: int | None = Field(default=None, ge=32, le=2048, multiple_of=8)
-    """Side of the frame where there is no window, in place of `size`; none: `size`."""
+    """Side of the frame where there is no window and images are larger than `size`, if it is more
+    than that; none: `size`."""

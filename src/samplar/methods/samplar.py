@@ -21,7 +21,8 @@ card = Card(
     licence_note="ours",
 )
 
-FIT = {"roi": {"mode": "auto"}}
+FIT = {"roi": {"mode": "auto", "otherwise": 192}}
+"""Structures that no window brings closer are seen in a larger frame."""
 
 PRESETS = {"standard": {"size": 128, "training": {"iterations": 200, "pool": 200, "batch": 8}}}
 """A close-up shows at 128 px what a whole slice shows at 256, for a quarter of the time."""

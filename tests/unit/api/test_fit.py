@@ -74,45 +74,50 @@ def test_a_stopped_run_goes_on_to_the_same_adapter(config, silent, tmp_path):
     assert adapter_digest(resumed.run) == adapter_digest(whole.run)
 
 
-def test_a_region_of_interest_is_learnt_noted_and_used(config, silent, tmp_path, monkeypatch):
+def test_a_region_of_interest_is_learnt_noted_and_used(
+    config, silent, wider, tmp_path, monkeypatch
+):
     monkeypatch.setattr(roi, "LARGEST", 1.0)  # the discs fill their slices
     notes = []
     told = replace(silent, note=notes.append)
-    settings = config(roi={"mode": "auto", "margin": 0})
+    settings = config(dataset=wider, roi={"mode": "auto", "margin": 0})
     fitted = fit(settings, tmp_path / "run", told=told)
     card = read_card(tmp_path / "run")
     assert 0 < card.roi.share <= 1
     assert f"region of interest: a window of {card.roi.share:.0%} of the longer side" in notes
     lines = (tmp_path / "run/draws.jsonl").read_text().splitlines()
     assert ["roi" in line for line in lines] == [False] * 3 + [True] * 3
-    plain = fit(config(), tmp_path / "plain", told=silent)
+    plain = fit(config(dataset=wider), tmp_path / "plain", told=silent)
     assert read_card(tmp_path / "plain").roi is None
     assert adapter_digest(fitted.run) != adapter_digest(plain.run)
     sheets = [(tmp_path / name / "synthesis.png").read_bytes() for name in ("run", "plain")]
     assert sheets[0] != sheets[1]  # close-ups are shown
 
 
-def test_structures_that_fill_the_exemplars_have_no_region(config, silent, tmp_path):
+def test_structures_that_fill_the_exemplars_have_no_region(config, silent, wider, tmp_path):
     notes = []
-    fit(config(roi={"mode": "auto"}), tmp_path / "run", told=replace(silent, note=notes.append))
+    settings = config(dataset=wider, roi={"mode": "auto"})
+    fit(settings, tmp_path / "run", told=replace(silent, note=notes.append))
     assert read_card(tmp_path / "run").roi is None
     assert any("the structures fill the exemplars" in note for note in notes)
 
 
-def test_where_there_is_no_window_the_frame_may_be_another(config, silent, tmp_path, monkeypatch):
+def test_where_there_is_no_window_the_frame_may_be_another(
+    config, silent, wider, tmp_path, monkeypatch
+):
     notes, asked = [], []
     monkeypatch.setattr(Sam, "check_size", lambda sam, size: asked.append(size))
     told = replace(silent, note=notes.append)
-    settings = config(roi={"mode": "auto", "otherwise": 64})
+    settings = config(dataset=wider, roi={"mode": "auto", "otherwise": 64})
     whole = fit(settings, tmp_path / "run", told=told)
     assert read_card(tmp_path / "run").size == 64
     assert yaml.safe_load((tmp_path / "run/config.yaml").read_text())["size"] == 64
     assert "frame: 64 px in place of 32, because there is no window" in notes
-    again = fit(config(size=64), tmp_path / "plain", told=silent)
+    again = fit(config(dataset=wider, size=64), tmp_path / "plain", told=silent)
     assert adapter_digest(whole.run) == adapter_digest(again.run)
     assert asked == [32, 64, 64]
     monkeypatch.setattr(roi, "LARGEST", 1.0)
-    near = config(roi={"mode": "auto", "margin": 0, "otherwise": 64})
+    near = config(dataset=wider, roi={"mode": "auto", "margin": 0, "otherwise": 64})
     fit(near, tmp_path / "near", told=silent)
     assert read_card(tmp_path / "near").size == 32
 
