@@ -5,7 +5,7 @@ from __future__ import annotations
 from samplar.config.base import build
 from samplar.config.fit import FitConfig
 from samplar.exemplars.exemplar import ExemplarSet
-from samplar.exemplars.roi import Region, region_of
+from samplar.exemplars.roi import Region, longer_than, region_of
 from samplar.methods.contract import is_oracle
 from samplar.methods.registry import load_method
 
@@ -24,9 +24,7 @@ def region_for(exemplars: ExemplarSet, config: FitConfig) -> tuple[Region | None
     settings = build(method.config, config.method_config, path="method_config")
     if not method.card.trains or is_oracle(method.prompted(settings)):
         return None, f"region of interest: off, {method.card.name} does not learn from one"
-    if not _larger(exemplars, config.size):
-        return None, f"region of interest: off, no exemplar is larger than {config.size} px"
-    region = region_of(exemplars, config.roi.margin)
+    region = region_of(exemplars, config.roi.margin, size=config.size)
     if region is None:
         return None, "region of interest: off, the structures fill the exemplars or are in none"
     return region, f"region of interest: a window of {region.share:.0%} of the longer side"
@@ -48,12 +46,7 @@ def framed(
     size = config.roi.otherwise
     if config.roi.mode == "off" or region is not None or size is None or size <= config.size:
         return config, ""
-    if not _larger(exemplars, config.size):
+    if not longer_than(exemplars, config.size):
         return config, ""
     note = f"frame: {size} px in place of {config.size}, because there is no window"
     return config.model_copy(update={"size": size}), note
-
-
-def _larger(exemplars: ExemplarSet, size: int) -> bool:
-    """Return whether any exemplar is longer than a frame of this size."""
-    return any(max(exemplar.labels.shape) > size for exemplar in exemplars.exemplars)

@@ -16,8 +16,7 @@ class RoiConfig(Strict):
     """
 
     mode: Literal["off", "auto"] = "off"
-    """auto: on, unless the structures fill most of the exemplars, or no exemplar is larger than the
-    frame."""
+    """auto: on, unless the structures fill most of the exemplars."""
     margin: float = Field(default=0.35, ge=0, le=4)
     """Room around the largest structure of any exemplar on each side, as a share of its size."""
     otherwise: int | None = Field(default=None, ge=32, le=2048, multiple_of=8)

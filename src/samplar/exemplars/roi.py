@@ -16,6 +16,10 @@ from samplar.io.labels import IGNORE
 LARGEST = 0.75
 """Share of the longer side of an image above which a window shows hardly more than the image."""
 
+ENLARGED = 0.5
+"""The same where the frame shows every pixel of the image already: a window enlarges them then, and
+has to do so by much."""
+
 USUAL_SPREAD = 0.2
 """How far structures lie from their usual place, in shares of the height and the width, as long as
 few exemplars are known; it counts as much as that of `USUAL_COUNT` exemplars."""
@@ -56,7 +60,7 @@ class Region(Strict):
         return 1 / (1 + rows[:, None] + columns)
 
 
-def region_of(exemplars: ExemplarSet, margin: float) -> Region | None:
+def region_of(exemplars: ExemplarSet, margin: float, *, size: int) -> Region | None:
     """Return a window into which the structures of every exemplar fit, with a margin on each side.
 
     None where they fill so much of an image that a window would show no more.
@@ -64,13 +68,19 @@ def region_of(exemplars: ExemplarSet, margin: float) -> Region | None:
     Args:
         exemplars: those without structures do not count.
         margin: as a share of the largest extent.
+        size: side of the model's frame.
     """
     extents = [_extent(box, e.labels.shape) for e in exemplars.exemplars if (box := _box(e.labels))]
     share = max(extents, default=1.0) * (1 + 2 * margin)
-    if share > LARGEST:
+    if share > (LARGEST if longer_than(exemplars, size) else ENLARGED):
         return None
     centre, spread = usual_place(exemplars.exemplars)
     return Region(share=share, centre=centre, spread=spread)
+
+
+def longer_than(exemplars: ExemplarSet, size: int) -> bool:
+    """Return whether a side of any exemplar has more pixels than a frame of this size."""
+    return any(max(exemplar.labels.shape) > size for exemplar in exemplars.exemplars)
 
 
 def usual_place(exemplars: Sequence[Exemplar]) -> tuple[Pair, Pair]:

@@ -23,12 +23,14 @@ def settings(size, **roi):
     return FitConfig(dataset="d", method="decoder-only", size=size, roi={"mode": "auto", **roi})
 
 
-@pytest.mark.parametrize(("size", "used"), [(56, True), (64, False)])
-def test_images_that_the_frame_shows_in_full_have_no_window(exemplars, size, used):
-    region, note = region_for(exemplars, settings(size))
+@pytest.mark.parametrize(
+    ("size", "margin", "used"),
+    [(56, 1.5, False), (56, 1.0, True), (64, 1.0, False), (64, 0.7, True)],
+)
+def test_what_the_frame_shows_in_full_is_enlarged_by_much_or_not(exemplars, size, margin, used):
+    region, note = region_for(exemplars, settings(size, margin=margin))
     assert (region is not None) == used
-    assert note.endswith("a window of 34% of the longer side") == used
-    assert note.endswith("off, no exemplar is larger than 64 px") != used
+    assert note.startswith("region of interest: off, the structures fill the exemplars") != used
 
 
 @pytest.mark.parametrize(

@@ -31,13 +31,16 @@ def made(*exemplars):
 def test_all_structures_of_the_largest_exemplar_fit_with_a_margin():
     small = exemplar((10, 14, 20, 23))
     large = exemplar((10, 16, 20, 26), (18, 22, 22, 28), number=1)  # 12 rows, 8 columns together
-    assert region_of(made(small, large), 0.0).share == pytest.approx(12 / 60)
-    assert region_of(made(small, large), 0.5).share == pytest.approx(24 / 60)
+    assert region_of(made(small, large), 0.0, size=32).share == pytest.approx(12 / 60)
+    assert region_of(made(small, large), 0.5, size=32).share == pytest.approx(24 / 60)
 
 
-@pytest.mark.parametrize(("margin", "used"), [(0.74, True), (0.76, False)])
-def test_a_window_as_large_as_the_image_is_none(margin, used):
-    region = region_of(made(exemplar((10, 20, 20, 38))), margin)  # 0.3 without margin
+@pytest.mark.parametrize(
+    ("size", "margin", "used"),
+    [(56, 0.74, True), (56, 0.76, False), (64, 0.32, True), (64, 0.35, False)],
+)
+def test_a_window_as_large_as_the_image_is_none(size, margin, used):
+    region = region_of(made(exemplar((10, 20, 20, 38))), margin, size=size)  # 0.3 without margin
     assert (region is not None) == used
 
 
@@ -45,7 +48,7 @@ def test_pixels_that_are_not_labelled_are_no_structure():
     blank = exemplar()
     labels = np.full(SHAPE, IGNORE, dtype=np.uint8)
     unknown = Exemplar.of(case="u", subject="s", number=1, image=blank.image, labels=labels)
-    assert region_of(made(blank, unknown), 0.3) is None
+    assert region_of(made(blank, unknown), 0.3, size=32) is None
 
 
 def test_close_ups_are_cut_around_the_structures_in_the_same_order():
@@ -65,7 +68,7 @@ def test_close_ups_are_cut_around_the_structures_in_the_same_order():
 def test_the_usual_place_is_where_the_exemplars_have_their_structures():
     boxes = [(10, 14, 20, 23), (16, 20, 26, 29)]
     several = made(exemplar(), *(exemplar(box, number=n) for n, box in enumerate(boxes, 1)))
-    region = region_of(several, 0.3)
+    region = region_of(several, 0.3, size=32)
     assert region.centre == pytest.approx((15 / 40, 24.5 / 60))
     usual = 2 * USUAL_SPREAD**2  # as much as two exemplars say
     expected = [((2 * (d / n) ** 2 + usual) / 4) ** 0.5 for d, n in ((3, 40), (3, 60))]
