@@ -95,6 +95,9 @@ class MethodDefaults:
 def fit_config(values: dict[str, Any], *, preset: str, method: MethodDefaults) -> FitConfig:
     """Build the settings of a fit: the user's values over the method's over those of a preset.
 
+    A size that the user gives is the size: no other frame is then used in its place unless the
+    user gives that as well.
+
     Args:
         values: what the user set, nested as the model is.
         preset: `fast`, `standard` or `paper`, already decided.
@@ -108,6 +111,8 @@ def fit_config(values: dict[str, Any], *, preset: str, method: MethodDefaults) -
     under["method_config"] = {k: v for k, v in of_method.items() if k in method.settings}
     under["training"] = {"lr": method.lr, **under["training"]}
     under = merged(merged(under, dict(method.fit)), dict(method.presets.get(preset, {})))
+    if "size" in values:
+        under = merged(under, {"roi": {"otherwise": None}})
     return build(FitConfig, merged(under, {**values, "preset": preset}))
 
 
