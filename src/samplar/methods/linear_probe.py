@@ -12,6 +12,7 @@ from samplar.config.base import Strict
 from samplar.errors import UsageError
 from samplar.methods.contract import Batch, Card, Memory
 from samplar.sam.model import Sam
+from samplar.sam.precision import at_least_single
 
 card = Card(
     name="linear-probe",
@@ -56,11 +57,12 @@ def remember(sam: Sam, config: Config, exemplars: Batch) -> dict[str, Tensor]:
 def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tensor, "b k i j"]:
     """Apply the regression to every cell."""
     features = _with_bias(batch.embedding)
-    return SHARPNESS * torch.einsum("bdij,dk->bkij", features, memory["weight"])
+    weight = memory["weight"].to(features.dtype)
+    return SHARPNESS * torch.einsum("bdij,dk->bkij", features, weight)
 
 
 def _with_bias(embedding: Tensor) -> Float[Tensor, "b d i j"]:
-    embedding = embedding.float()
+    embedding = at_least_single(embedding)
     return torch.cat([embedding, torch.ones_like(embedding[:, :1])], dim=1)
 
 
