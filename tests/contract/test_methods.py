@@ -59,6 +59,7 @@ GOALS = {"autosam-prompt": 0.4}
 of all prompts, sought by gradient, comes to no more than 0.4 to 0.5 in as many steps."""
 
 PLACES = {
+    "beside.": "beside",
     "unet.": "instead",
     "task_network.": "instead",
     "image_encoder.": "encoder",

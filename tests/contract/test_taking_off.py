@@ -28,6 +28,7 @@ WITH_PARTS = {
     "sam-med2d",
     "sam-unet",
     "samaug",
+    "samplar",
     "wsi-sam",
 }
 ADDS_PARTS = [

@@ -11,6 +11,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "sam-med2d": {"masks": 4, "rounds": 1},
     "sam-unet": {"branch": "small", "masks": 2},
     "samaug": {"width": 4, "levels": 3, "grid": 2, "sure": -1.0, "stable": 0.0},
+    "samplar": {"unet_share": 0.5, "width": 4, "levels": 3},
     "unet": {"width": 4, "levels": 3},
 }
 """A small network, or fewer repetitions of what a method does many times over."""

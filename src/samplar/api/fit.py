@@ -12,6 +12,7 @@ import torch
 from samplar.api.manifest import numbers_by_rate, resources, versions
 from samplar.api.region import framed, region_for
 from samplar.api.report import write_report
+from samplar.api.settle import settled
 from samplar.config.base import Strict, build
 from samplar.config.fit import FitConfig
 from samplar.evaluation.trust import Calibration
@@ -99,6 +100,10 @@ def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool
     embed = embedder(sam, dataset, precision=able, on_stage=told.stage, on_case=told.step)
     exemplars, manifest = pick_exemplars(dataset, view, config, embed=embed, around=around)
     roi, config = _looking(exemplars, config, sam, told)
+    config, known = settled(method, config, len(exemplars.exemplars))
+    if known:
+        told.note(known)
+    settings = build(method.config, config.method_config, path="method_config")
     samples = painted(as_samples(exemplars, config.size), sam.padding)
     trying = config.training.precision == "auto" and able == "bf16"
     precision = run.settled_precision() or able

@@ -1,7 +1,9 @@
-"""What a method is: one file with a card, a `Config` and at most eleven functions.
+"""What a method is: one file with a card, a `Config` and at most twelve functions.
 
     card = Card(...)                              read without running the file: literals
     class Config(Strict)                               its settings
+    def settle(config, exemplars)                      its settings once it is known how many
+                                                       exemplars there are; default: as they are
     def attach(sam, config, classes)                   put trainable modules at named sites
     def remember(sam, config, exemplars)               tensors a training-free method keeps
     def logits(sam, config, batch, memory)             (b, k + 1, h, w); default: SAM's decoder
@@ -162,10 +164,15 @@ class Method:
     see: Callable[[Sam, Any, Tensor], Tensor] | None = None
     taps: Callable[[Sam, Any], Sequence[str]] | None = None
     averages: Callable[[Any], bool] | None = None
+    settle: Callable[[Any, int], Strict] | None = None
 
     def prompted(self, config: Strict) -> str:
         """Say what the method needs at test time with these settings, as its card does."""
         return self.card.prompts if self.prompts is None else self.prompts(config)
+
+    def settled(self, config: Strict, exemplars: int) -> Strict:
+        """Return the settings with what the number of exemplars decides."""
+        return config if self.settle is None else self.settle(config, exemplars)
 
     def neighbours(self, config: Strict) -> int:
         """Return how many slices on each side the encoder sees a slice with."""

@@ -68,6 +68,7 @@ def load_method(name: str) -> Method:
         see=getattr(module, "see", None),
         taps=getattr(module, "taps", None),
         averages=getattr(module, "averages", None),
+        settle=getattr(module, "settle", None),
     )
 
 

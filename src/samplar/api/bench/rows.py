@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from samplar.api.settle import settled
 from samplar.config.base import build, merged
-from samplar.config.bench import BenchConfig, BenchMethod, BenchSet, K
+from samplar.config.bench import FULL, BenchConfig, BenchMethod, BenchSet, K
 from samplar.config.fit import FitConfig, fit_config
 from samplar.errors import UsageError
 from samplar.methods.contract import Method, remember_nothing
@@ -70,7 +71,9 @@ class Row:
         }
         made = fit_config(merged(values, over), preset=own.preset, method=self.method.defaults)
         whole = build(self.method.config, made.method_config, path=f"{self.shown}: method_config")
-        return made.model_copy(update={"method_config": json.loads(whole.model_dump_json())})
+        made = made.model_copy(update={"method_config": json.loads(whole.model_dump_json())})
+        exemplars = bench.full_slices if k == FULL else k
+        return made if exemplars is None else settled(self.method, made, exemplars)[0]
 
     def prompted(self, config: FitConfig) -> str:
         """Say what the method needs at test time."""

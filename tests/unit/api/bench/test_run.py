@@ -315,3 +315,16 @@ def test_a_method_that_cannot_be_attached_fails_in_its_cells_alone(bench, monkey
     ran = bench.run()
     assert len(ran.computed) == 2
     assert list(ran.failed.values()) == ["nothing to attach to. Install it. [methods.extra]"]
+
+
+def test_what_the_number_of_exemplars_decides_is_in_the_settings_of_a_cell(bench):
+    """Where `full` has no limit nobody knows how many there are: the fit decides."""
+    row = {"method": "samplar", "preset": "fast", "size": 32}
+    for limit, last in ((7, 0.5), (2, 0.4), (None, None)):
+        bench.write(methods=[row], k=[1, 2, "full"], full_slices=limit, score="pool", folds=2)
+        found = {
+            cell.k: cell.config.method_config["unet_share"]
+            for cell in bench.prepare().cells
+            if cell.method == "samplar"
+        }
+        assert found == {1: 0.25, 2: 0.4, "full": last}
