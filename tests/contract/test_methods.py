@@ -48,6 +48,9 @@ UNREAD = {
 }
 """What a published count has in it as trained though nothing reads what it computes."""
 
+COUNTED = {"samplar": ("beside.counts",)}
+"""What training counts, so that no gradient reaches it."""
+
 UNCHOSEN = {"sam-med2d": ("mask_decoder.output_hypernetworks_mlps.",)}
 """Networks of masks that another mask was preferred to: their gradient is zero in that step."""
 
@@ -93,7 +96,7 @@ def gradients(model, samples):
 
 
 def idle(name):
-    return IDLE + UNREAD.get(name, ())
+    return IDLE + UNREAD.get(name, ()) + COUNTED.get(name, ())
 
 
 def has_lora(model):

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from samplar.config.fit import FitConfig
 from samplar.errors import UsageError
 from samplar.methods.registry import cards, load_method
+
+USUAL = int(FitConfig.model_fields["k"].default)
+"""Exemplars of a fit, unless told otherwise."""
 
 
 def list_methods(
@@ -42,7 +46,9 @@ def list_methods(
 
 
 def _trainable(names: Iterable[str], weights: str, classes: int) -> dict[str, int]:
-    """Attach each method, with its default settings, to a model without numbers and count."""
+    """Attach each method, with the settings of a fit unless told otherwise, to a model without
+    numbers and count.
+    """
     import copy
 
     from samplar.sam.weights import countable_sam
@@ -52,7 +58,7 @@ def _trainable(names: Iterable[str], weights: str, classes: int) -> dict[str, in
     for name in names:
         method, sam = load_method(name), copy.deepcopy(empty)
         try:
-            method.attach(sam, method.config(), classes)
+            method.attach(sam, method.settled(method.config(), USUAL), classes)
         except UsageError as error:
             if error.code not in ("methods.extra", "methods.plain_vit"):
                 raise

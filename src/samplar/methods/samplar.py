@@ -11,18 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import cast
 
-import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
 from samplar.methods import decoder_only
+from samplar.methods.beside import Beside
 from samplar.methods.contract import Batch, Card, Memory, Pass
 from samplar.methods.decoder_only import loss
-from samplar.methods.pixel_unet import PixelUNet
-from samplar.methods.task_network import run_network
 from samplar.sam.model import Sam
 from samplar.sam.unfilled import built_on
 
@@ -47,9 +45,7 @@ HALF, DOUBT = 0.5, 3.0
 """With n exemplars the U-Net's share is n / (n + 3), a half at most: on the pool a half did harm on
 the heart with one exemplar, where a quarter did not, and a half was best with four."""
 
-BESIDE = "beside"
-LEAST = 1e-6
-"""What every class has at least, so that its logarithm is finite."""
+PLACE = "beside"
 
 
 class Config(decoder_only.Config):
@@ -58,6 +54,9 @@ class Config(decoder_only.Config):
     unet_share: float | None = Field(default=None, ge=0, le=1)
     """How much the U-Net's say counts; none: settled by the number of exemplars; with 0 there is no
     U-Net."""
+    learnt: float = Field(default=0.5, ge=0, le=1)
+    """The U-Net has no say on a class whose training images it segments with less than so many
+    times the decoder's Dice."""
     width: int = Field(default=16, ge=4, le=128)
     """Channels of the U-Net at full resolution; twice as many on each level below, up to 256."""
     levels: int = Field(default=6, ge=3, le=8)
@@ -76,17 +75,21 @@ def attach(sam: Sam, config: Config, classes: int) -> None:
     """Train the decoder as `decoder-only` does, and put a U-Net beside it if it has a share."""
     decoder_only.attach(sam, config, classes)
     if config.unet_share:
-        make = partial(PixelUNet, 3, classes + 1, width=config.width, levels=config.levels)
-        sam.add_module(BESIDE, built_on(sam.device, make).eval())
+        make = partial(Beside, classes, width=config.width, levels=config.levels)
+        sam.add_module(PLACE, built_on(sam.device, make).eval())
 
 
 def passes(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Iterator[Pass]:
     """Take a step for the decoder, then one for the U-Net: neither knows of the other."""
     if batch.labels is None:
         raise ValueError("passes are for training")
-    yield Pass(sam.decode(batch.embedding)[0], batch.labels)
+    decoded = sam.decode(batch.embedding)[0]
+    yield Pass(decoded, batch.labels)
     if config.unet_share:
-        yield Pass(_beside(sam, config, batch), batch.labels)
+        network = _beside(sam)
+        found = network(batch.images)
+        network.watch(decoded, found, batch.labels)
+        yield Pass(found, batch.labels)
 
 
 def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tensor, "b k i j"]:
@@ -94,13 +97,11 @@ def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tens
     decoded = sam.decode(batch.embedding)[0]
     if not config.unet_share:
         return decoded
-    beside = _beside(sam, config, batch)
-    grid = (beside.shape[-2], beside.shape[-1])
-    if tuple(decoded.shape[-2:]) != grid:
-        decoded = F.interpolate(decoded, grid, mode="bilinear", align_corners=False)
-    found, too = (part.float().softmax(dim=1) for part in (decoded, beside))
-    return torch.lerp(found, too, config.unet_share).clamp_min(LEAST).log()
+    network = _beside(sam)
+    return network.together(
+        decoded, network(batch.images), share=config.unet_share, learnt=config.learnt
+    )
 
 
-def _beside(sam: Sam, config: Config, batch: Batch) -> Float[Tensor, "b k s s"]:
-    return run_network(sam.get_submodule(BESIDE), batch.images, levels=config.levels)
+def _beside(sam: Sam) -> Beside:
+    return cast(Beside, sam.get_submodule(PLACE))

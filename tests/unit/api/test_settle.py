@@ -45,7 +45,7 @@ def test_a_run_and_its_adapter_say_what_was_decided(config, silent, tmp_path):
     written = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
     assert written["method_config"] == whole
     assert read_card(tmp_path / "run").method_config == whole
-    assert "beside.masks.weight" in load_adapter(tmp_path / "run").adapter_state()
+    assert "beside.unet.masks.weight" in load_adapter(tmp_path / "run").adapter_state()
     before = (tmp_path / "run/adapter/adapter.safetensors").read_bytes()
     fit(settings, tmp_path / "run", told=told, resume=True)
     assert (tmp_path / "run/adapter/adapter.safetensors").read_bytes() == before

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from samplar.api.methods import list_methods
 from samplar.errors import UsageError
+from samplar.methods.beside import Beside
 from samplar.methods.samplar import Config, settle
 
 SMALL = {"width": 4, "levels": 3}
@@ -29,7 +31,7 @@ def test_a_unet_has_the_share_that_exemplars_give_it_reason_to(given, exemplars,
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
 def test_what_is_said_is_the_mean_of_both(samplar, phantoms, share):
-    model, images = samplar(unet_share=share), phantoms(seed=5).images
+    model, images = samplar(unet_share=share, learnt=0), phantoms(seed=5).images
     with torch.no_grad():
         prefix = model.prefix(images)
         found = model(prefix, images).softmax(dim=1)
@@ -48,7 +50,7 @@ def test_neither_network_knows_of_the_other(samplar):
     assert extra
     assert all(name.startswith("beside.") for name in extra)
     assert all(torch.equal(both[name], tensor) for name, tensor in alone.items())
-    assert samplar(unet_share=0.5).adapter_state()["beside.masks.bias"].any()
+    assert samplar(unet_share=0.5).adapter_state()["beside.unet.masks.bias"].any()
 
 
 def test_without_a_share_it_is_decoder_only(samplar, adapted, phantoms, taught):
@@ -73,3 +75,13 @@ def test_a_frame_of_any_size_and_masks_of_another_grid(adapted, phantoms):
     for side in (16, 32, 40):
         images = phantoms(size=side).images
         assert model(model.prefix(images), images).shape[-2:] == (side, side)
+
+
+def test_what_it_trains_is_counted_with_the_unet_of_a_usual_fit():
+    rows = {
+        name: list_methods(weights="sam-vit-b", only=name)[0]["trainable_parameters"]
+        for name in ("samplar", "decoder-only")
+    }
+    beside = sum(p.numel() for p in Beside(1, width=16, levels=6).parameters())
+    assert rows["samplar"] == rows["decoder-only"] + beside
+    assert 5e6 < beside < 5.3e6
