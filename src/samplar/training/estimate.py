@@ -44,7 +44,8 @@ def estimate_fit(
 ) -> Estimate:
     """Run the frozen prefix and a training step on a few made-up images, twice, and scale up.
 
-    The model is left as it was: no step is taken and gradients are dropped.
+    The model is left as it was: no step is taken, gradients are dropped, and what a method counts
+    while it trains is put back.
 
     Args:
         model: a method that trains, on the device it will train on.
@@ -60,10 +61,14 @@ def estimate_fit(
     labels = torch.zeros(count, size, size, dtype=torch.uint8)
     labels[:, size // 4 : size // 2, size // 4 : size // 2] = 1
     shown = Samples(taste, labels, torch.ones_like(labels, dtype=torch.bool))
+    before = {name: p.detach().clone() for name, p in model.trained().items()}
     seconds = [0.0, 0.0]
     for _ in range(2):  # the first round pays for warming up, the second is what lasts
         seconds = list(_taste(model, shown, precision))
     model.zero_grad(set_to_none=True)
+    with torch.no_grad():
+        for name, parameter in model.trained().items():
+            parameter.copy_(before[name])
     rows = images * _row_bytes(model, taste[:1], precision)
     kept = min(rows, config.memory * GIB) + images * size * size * 14
     return Estimate(
