@@ -85,3 +85,21 @@ def test_what_it_trains_is_counted_with_the_unet_of_a_usual_fit():
     beside = sum(p.numel() for p in Beside(1, width=16, levels=6).parameters())
     assert rows["samplar"] == rows["decoder-only"] + beside
     assert 5e6 < beside < 5.3e6
+
+
+def test_training_counts_how_far_both_have_learnt_each_class(samplar):
+    """And its end is what prediction goes by: with none learnt, the decoder is left alone."""
+    beside = samplar(unet_share=0.5).sam.beside
+    assert (beside.counts[:, 1] > 0).all()
+    assert ((beside.dice() >= 0) & (beside.dice() <= 1)).all()
+
+
+def test_a_unet_that_has_learnt_less_has_no_say(samplar, phantoms):
+    model, images = samplar(unet_share=0.5), phantoms(seed=5).images
+    with torch.no_grad():
+        model.sam.beside.counts[:, 1] = 1
+        model.sam.beside.counts[:, 0] = torch.tensor([[0.9], [0.1]])
+        prefix = model.prefix(images)
+        found = model(prefix, images).softmax(dim=1)
+        decoded = model.sam.decode(model.embed(prefix))[0].softmax(dim=1)
+    assert torch.allclose(found, decoded, atol=1e-5)
