@@ -80,6 +80,8 @@ class BenchConfig(Strict):
     seeds: tuple[Seed, ...] = Field(default=(0,), min_length=1)
     """Of everything random in a fit."""
     weights: str = "lite-medsam"
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Settings of a fit, nested, for every row; those of a row go before them."""
     score: Literal["test", "pool"] = "test"
     """pool: held-back pool subjects are scored in place of test subjects, to choose settings."""
     folds: int = Field(default=3, ge=2, le=20)
@@ -133,11 +135,12 @@ def _problems(config: BenchConfig) -> Iterator[str]:
             yield f"{data.path} has no split, and score is test: say which subjects are test"
     if config.score == "pool" and len(config.draws) > config.folds:
         yield f"{len(config.draws)} draws need as many folds, not {config.folds}"
-    for method in config.methods:
-        tables = [method.settings, *method.settings_at.values()]
-        strange = sorted({key for table in tables for key in table} & OF_THE_CELL)
+    tables = {"the benchmark": [config.settings]}
+    tables |= {m.shown: [m.settings, *m.settings_at.values()] for m in config.methods}
+    for whose, given in tables.items():
+        strange = sorted({key for table in given for key in table} & OF_THE_CELL)
         if strange:
-            yield f"{method.shown}: {', '.join(strange)} cannot stand under settings"
+            yield f"{whose}: {', '.join(strange)} cannot stand under settings"
 
 
 def _repeated(what: str, values: Iterable[object]) -> Iterator[str]:

@@ -107,15 +107,6 @@ def reach_of(height: int, width: int) -> int:
     return max(1, round(NEAR * max(height, width)))
 
 
-def softmax(
-    logits: Float[np.ndarray, "k n h w"], temperature: float
-) -> Float[np.ndarray, "k n h w"]:
-    """Return the probabilities, over the first axis, of logits divided by a temperature."""
-    exact = logits.astype(np.float32) / temperature
-    shares = np.exp(exact - exact.max(axis=0))
-    return shares / shares.sum(axis=0)
-
-
 def fit_temperature(logits: Float[np.ndarray, "n k"], truth: Integer[np.ndarray, " n"]) -> float:
     """Return the temperature T that makes softmax(logits / T) the likeliest to give the truth.
 

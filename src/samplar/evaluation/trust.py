@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from samplar.config.base import Strict
 from samplar.errors import InputError
 from samplar.evaluation.calibration import HOTTEST, Reliability
+from samplar.evaluation.temperatures import Temperatures
 from samplar.io.slicing import Plane
 
 UNKNOWN = "the adapter was made before there was calibration"
@@ -35,7 +36,8 @@ class Calibration(Strict):
     Args:
         calibrated: whether the temperature is from exemplars that the model had not seen.
         reason: why not, in words; empty if it is.
-        temperature: what logits are divided by before the softmax.
+        temperature: what logits are divided by before the softmax: near what the model found.
+        far: the same everywhere else; None in adapters that have one temperature for all.
         folds: how many refits there were.
         share: how long each was, as a share of the training; None for methods that only remember.
         exemplars: how many exemplars were looked at, each by a model that had not seen it.
@@ -46,6 +48,7 @@ class Calibration(Strict):
     calibrated: bool = False
     reason: str = UNKNOWN
     temperature: float = Field(default=1.0, gt=0, le=HOTTEST)
+    far: float | None = Field(default=None, gt=0, le=HOTTEST)
     folds: int = 0
     share: float | None = None
     exemplars: int = 0
@@ -57,11 +60,16 @@ class Calibration(Strict):
         if not self.calibrated:
             return f"not calibrated: {self.reason}"
         before, after = (_error(held.region) for held in (self.before, self.after))
+        far = "" if self.far is None else f" near structures and {self.far:.2f} elsewhere"
         return (
             f"calibrated on {self.exemplars} exemplars held out in {self.folds} folds: temperature "
-            f"{self.temperature:.2f}, calibration error near structures {before} before and "
+            f"{self.temperature:.2f}{far}, calibration error near structures {before} before and "
             f"{after} after"
         )
+
+    def temperatures(self) -> Temperatures:
+        """Return what logits are divided by."""
+        return Temperatures(self.temperature, self.temperature if self.far is None else self.far)
 
 
 class CaseTrust(Strict):

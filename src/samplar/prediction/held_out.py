@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 import numpy as np
+import torch
 
 from samplar.config.fit import FitConfig
 from samplar.evaluation.calibration import (
     fit_temperature,
     near_foreground,
     reliability,
-    softmax,
 )
 from samplar.evaluation.overlap import overlap
+from samplar.evaluation.temperatures import Temperatures, near_found
 from samplar.evaluation.trust import Calibration, Held
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
 from samplar.exemplars.folds import subject_folds, why_no_folds
@@ -26,7 +27,10 @@ from samplar.prediction.two_looks import segmented
 from samplar.prediction.views import further_frames
 
 MOST = 16
-"""Exemplars looked at, at most: one number is fitted, and each costs a prediction."""
+"""Exemplars looked at, at most: two numbers are fitted, and each look costs a prediction."""
+
+MANY = 2**20
+"""Pixels that a temperature is fitted to, about: where there are twice as many, every second."""
 
 ENOUGH = 40.0
 """Mean DSC on the held-out exemplars below which a refit cannot stand in for the model."""
@@ -34,19 +38,32 @@ ENOUGH = 40.0
 
 @dataclass(frozen=True)
 class Look:
-    """A held-out exemplar: logits (k + 1, 1, h, w) float16, and labels and region (1, h, w)."""
+    """A held-out exemplar: logits (k + 1, 1, h, w) float16, and labels (1, h, w)."""
 
     logits: np.ndarray
     labels: np.ndarray
-    region: np.ndarray
+
+    @property
+    def found(self) -> np.ndarray:
+        """The classes that its pixels were given, uint8 (1, h, w)."""
+        return self.logits.argmax(axis=0).astype(np.uint8)
 
     def dsc(self) -> float | None:
         """Return the mean DSC over the classes that truth or prediction have, 0..100."""
         known = self.labels != IGNORE
-        found, true = self.logits.argmax(axis=0)[known], self.labels[known]
+        found, true = self.found[known], self.labels[known]
         shown = [k for k in np.union1d(found, true).tolist() if k]
         values = [overlap(found == k, true == k).dsc for k in shown]
         return fmean(values) if values else None
+
+    def close(self) -> torch.Tensor:
+        """Return where the temperature is that of near pixels, bool (1, h, w)."""
+        return near_found(torch.from_numpy(self.found > 0))
+
+    def probabilities(self, temperatures: Temperatures) -> np.ndarray:
+        """Return what `samplar predict` would say with these, (k + 1, 1, h, w)."""
+        logits = torch.from_numpy(self.logits).float().transpose(0, 1)
+        return temperatures.probabilities(logits, self.close()).transpose(0, 1).numpy()
 
 
 @dataclass
@@ -138,28 +155,38 @@ class HeldOut:
         )
         known = np.isin(exemplar.labels, taught)
         labels = np.where(known, exemplar.labels, np.uint8(IGNORE))[None]
-        region = near_foreground(logits.argmax(axis=1).astype(np.uint8), labels)
-        return Look(logits.transpose(1, 0, 2, 3).astype(np.float16), labels, region)
+        return Look(logits.transpose(1, 0, 2, 3).astype(np.float16), labels)
 
     def calibration(self, model: AdaptedSam) -> Calibration:
-        """Fit the temperature to what was seen, and say how reliable probabilities are with it."""
+        """Fit temperatures to what was seen, and say how reliable probabilities are with them."""
         if reason := self.reason_against(model) or self._too_little():
             return Calibration(calibrated=False, reason=reason)
-        pixels = [look.region & (look.labels != IGNORE) for look in self.looks]
-        pairs = list(zip(self.looks, pixels, strict=True))
-        logits = np.concatenate([look.logits[:, chosen].T for look, chosen in pairs])
-        truth = np.concatenate([look.labels[chosen] for look, chosen in pairs])
-        temperature = fit_temperature(logits, truth)
+        close = [look.close().numpy() for look in self.looks]
+        temperatures = Temperatures(self._fitted(close), self._fitted([~near for near in close]))
         return Calibration(
             calibrated=True,
             reason="",
-            temperature=temperature,
+            temperature=temperatures.near,
+            far=temperatures.far,
             folds=self.folds(model),
             share=self.config.trust.share if model.method.card.trains else None,
             exemplars=len(self.looks),
-            before=self._held(1.0),
-            after=self._held(temperature),
+            before=self._held(Temperatures()),
+            after=self._held(temperatures),
         )
+
+    def _fitted(self, pixels: Sequence[np.ndarray]) -> float:
+        """Return the temperature of these pixels of each look, 1 if there are none."""
+        pairs = [
+            (look, where & (look.labels != IGNORE))
+            for look, where in zip(self.looks, pixels, strict=True)
+        ]
+        truth = np.concatenate([look.labels[chosen] for look, chosen in pairs])
+        if not len(truth):
+            return 1.0
+        logits = np.concatenate([look.logits[:, chosen].T for look, chosen in pairs])
+        thinned = slice(None, None, 1 + len(truth) // MANY)
+        return fit_temperature(logits[thinned], truth[thinned])
 
     def _too_little(self) -> str:
         """Say whether the held-out exemplars were segmented too badly to be evidence.
@@ -177,12 +204,13 @@ class HeldOut:
             )
         return ""
 
-    def _held(self, temperature: float) -> Held:
+    def _held(self, temperatures: Temperatures) -> Held:
         total = Held()
         for look in self.looks:
-            shares = softmax(look.logits, temperature)
+            shares = look.probabilities(temperatures)
+            region = near_foreground(look.found, look.labels)
             total = total + Held(
                 everywhere=reliability(shares, look.labels),
-                region=reliability(shares, look.labels, region=look.region),
+                region=reliability(shares, look.labels, region=region),
             )
         return total

@@ -117,7 +117,7 @@ class Stages:
         """
         if isinstance(shown, Written):
             return shown
-        doubt = Doubt(self.card.calibration.temperature)
+        doubt = Doubt(self.card.calibration.temperatures())
         with memory_for(shown.case, shown.image):
             labels, probabilities = predict_volume(
                 self.model,

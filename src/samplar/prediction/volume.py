@@ -45,7 +45,7 @@ def predict_volume(
     known = None if truth is None else slicing.cut(truth)
     labels = np.empty((len(shown), *shown.shape[-2:]), dtype=np.uint8)
     shares: list[np.ndarray] = []
-    doubt = Doubt(card.calibration.temperature) if doubt is None else doubt
+    doubt = Doubt(card.calibration.temperatures()) if doubt is None else doubt
     start = 0
     also = further_frames(model, card.size, tta=options.tta)
     for logits in segmented(

@@ -40,6 +40,7 @@ def test_parts_that_do_not_fit_are_told_together():
         ],
         draws=[0, 0],
         reference="samd",
+        settings={"size": 32},
     )
     assert error.code == "bench.config"
     for words in (
@@ -48,6 +49,7 @@ def test_parts_that_do_not_fit_are_told_together():
         "'samd' is no method of this benchmark, did you mean samed?",
         "a has no split",
         "samed: k, seed cannot stand under settings",
+        "the benchmark: size cannot stand under settings",
     ):
         assert words in error.problem
 

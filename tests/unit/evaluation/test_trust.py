@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from samplar.errors import InputError
 from samplar.evaluation.calibration import Reliability
+from samplar.evaluation.temperatures import Temperatures
 from samplar.evaluation.trust import (
     UNKNOWN,
     Calibration,
@@ -54,6 +55,13 @@ def test_a_calibration_says_what_it_was_made_of():
         "calibrated on 4 exemplars held out in 2 folds: temperature 1.23, calibration error near"
         " structures 0.100 before and undefined after"
     )
+
+
+def test_one_temperature_is_for_all_pixels_unless_there_is_another_for_those_far_away():
+    assert Calibration(temperature=3.0).temperatures() == Temperatures(3.0, 3.0)
+    two = Calibration(calibrated=True, temperature=3.0, far=0.456)
+    assert two.temperatures() == Temperatures(3.0, 0.456)
+    assert "temperature 3.00 near structures and 0.46 elsewhere, calibration" in two.line()
 
 
 def test_what_was_held_out_adds_up_part_by_part():

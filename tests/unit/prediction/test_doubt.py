@@ -9,6 +9,7 @@ import torch
 from scipy.ndimage import binary_dilation
 
 from samplar.errors import InputError
+from samplar.evaluation.temperatures import Temperatures
 from samplar.evaluation.trust import Calibration
 from samplar.prediction.doubt import Doubt
 from samplar.prediction.review import review_queue, write_review
@@ -24,13 +25,15 @@ def logits():
 
 
 def test_it_adds_up_the_probabilities_of_each_slice(logits):
-    doubt = Doubt(2.0)
+    doubt = Doubt(Temperatures(2.0, 0.5))
     given = torch.cat([doubt.add(logits[:3]), doubt.add(logits[3:])]).numpy()
-    shares = (logits.double() / 2).softmax(1).numpy()
-    np.testing.assert_allclose(given, shares, atol=1e-6)
     labels = logits.argmax(1).numpy()
     close = binary_dilation(labels > 0, np.ones((1, 3, 3)))
     assert not close.all()
+    exact = logits.double()
+    hot, cold = (exact / 2).softmax(1).numpy(), (exact * 2).softmax(1).numpy()
+    shares = np.where(close[:, None], hot, cold)
+    np.testing.assert_allclose(given, shares, atol=1e-6)
     for n in range(4):
         for k in (1, 2):
             own = labels[n] == k
@@ -49,7 +52,7 @@ def test_it_keeps_numbers_and_no_maps(logits):
 
 def watched(blobs, *, temperature=1.0, sure=6.0):
     """Return the doubt of slices (n, h, w) of labels, given with that much of a logit."""
-    doubt = Doubt(temperature)
+    doubt = Doubt(Temperatures(temperature, temperature))
     labels = torch.from_numpy(np.asarray(blobs))
     doubt.add(sure * torch.nn.functional.one_hot(labels.long(), 3).permute(0, 3, 1, 2).float())
     return doubt

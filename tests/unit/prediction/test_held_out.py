@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import binary_dilation
+from scipy.special import softmax
 
 from samplar.config.fit import FitConfig
 from samplar.evaluation.calibration import fit_temperature, near_foreground
@@ -37,30 +39,66 @@ def held(exemplars, **trust):
     return HeldOut(exemplars, FitConfig(dataset="d", size=32, trust=trust), "fp32")
 
 
-def test_the_temperature_is_of_the_pixels_that_count(learnt, exemplars, lenient):
+def near(found):
+    """Return the pixels in the squares around those of a label map (h, w)."""
+    reach = max(1, round(0.02 * max(found.shape)))
+    return binary_dilation(found > 0, np.ones((2 * reach + 1, 2 * reach + 1)))
+
+
+def test_the_temperatures_are_of_the_pixels_that_count(learnt, exemplars, lenient):
     seen = held(exemplars)
     for n in range(3):
         seen.show(learnt, [n])
     found = seen.calibration(learnt)
-    logits, truth = [], []
+    logits, truth, close, region = [], [], [], []
     for n, exemplar in enumerate(exemplars.exemplars):
-        image = exemplar.image[None]
-        (part,) = predict_slices(learnt, image, size=32, precision="fp32")
+        (part,) = predict_slices(learnt, exemplar.image[None], size=32, precision="fp32")
         labels = exemplar.labels.copy()
         if n == 2:  # the only one that shows class 2: nobody could teach it
             labels[labels == 2] = 255
-        chosen = near_foreground(part.argmax(1).numpy().astype(np.uint8), labels[None])[0]
-        chosen &= labels != 255
-        logits.append(part[0].numpy()[:, chosen].T)
-        truth.append(labels[chosen])
-    expected = fit_temperature(np.concatenate(logits), np.concatenate(truth))
+        shown = part.argmax(1)[0].numpy().astype(np.uint8)
+        known = labels != 255
+        logits.append(part[0].numpy()[:, known].T)
+        truth.append(labels[known])
+        close.append(near(shown)[known])
+        region.append(near_foreground(shown[None], labels[None])[0][known])
+    logits, truth, close, region = map(np.concatenate, (logits, truth, close, region))
     assert found.calibrated
-    assert found.temperature == pytest.approx(expected, rel=0.01)
+    assert found.temperature == pytest.approx(
+        fit_temperature(logits[close], truth[close]), rel=0.01
+    )
+    assert found.far == pytest.approx(fit_temperature(logits[~close], truth[~close]), rel=0.01)
     assert (found.exemplars, found.folds) == (3, 2)
-    assert sum(found.after.region.pixels) == len(np.concatenate(truth))
-    assert sum(found.after.region.pixels) < sum(found.after.everywhere.pixels)
+    assert sum(found.after.region.pixels) == region.sum()
+    assert sum(found.after.everywhere.pixels) == len(truth)
+    exact = softmax(logits / np.where(close, found.temperature, found.far)[:, None], axis=1)
+    right = exact.argmax(1) == truth
+    assert sum(found.after.everywhere.confidence) == pytest.approx(exact.max(1).sum(), rel=1e-3)
+    assert sum(found.after.everywhere.correct) == right.sum()
     assert found.after.region.ece < found.before.region.ece
     assert "temperature" in found.line()
+
+
+def test_of_very_many_pixels_every_second_is_fitted_to(learnt, exemplars, lenient, monkeypatch):
+    seen, asked = held(exemplars), []
+    for n in range(3):
+        seen.show(learnt, [n])
+    monkeypatch.setattr(held_out, "fit_temperature", lambda _, truth: asked.append(truth) or 1.0)
+    seen.calibration(learnt)
+    monkeypatch.setattr(held_out, "MANY", len(asked[0]) * 2 // 3)
+    seen.calibration(learnt)
+    assert np.array_equal(asked[2], asked[0][::2])
+
+
+def test_where_everything_is_near_what_was_found_there_is_nothing_far(learnt, exemplars, lenient):
+    seen = held(exemplars)
+    for exemplar in exemplars.exemplars:
+        logits = np.zeros((3, 1, 28, 36), dtype=np.float16)
+        logits[1] = 2
+        seen.looks.append(Look(logits, exemplar.labels[None]))
+    found = seen.calibration(learnt)
+    assert found.calibrated
+    assert found.far == 1
 
 
 def test_it_says_why_there_is_nothing_to_calibrate_with(learnt, adapted, exemplars):
@@ -83,7 +121,7 @@ def test_exemplars_that_were_segmented_badly_are_no_evidence(learnt, exemplars, 
     found = seen.calibration(learnt)
     assert not found.calibrated
     assert f"segmented to a DSC of {reached:.0f}" in found.reason
-    assert found.temperature == 1
+    assert (found.temperature, found.far) == (1, None)
     monkeypatch.setattr("samplar.prediction.held_out.ENOUGH", reached - 1)
     assert seen.calibration(learnt).calibrated
 
@@ -100,7 +138,7 @@ def test_very_many_exemplars_are_not_all_looked_at(learnt, exemplars, lenient, m
 def look(true, found):
     """Return what a model saw that found these classes where these are true."""
     logits = np.eye(3, dtype=np.float16)[found].transpose(2, 0, 1)[:, None]
-    return Look(logits, true[None], np.ones_like(true[None], dtype=bool))
+    return Look(logits, true[None])
 
 
 REGION = Region(share=0.25, centre=(0.5, 0.5), spread=(0.2, 0.2))

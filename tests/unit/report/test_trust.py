@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
-from samplar.evaluation.calibration import reliability, softmax
+from samplar.evaluation.calibration import reliability
 from samplar.evaluation.trust import Calibration, CasePoint, Held, TrustResult
 from samplar.report.data import MethodResult, ReportData
 from samplar.report.page import render
@@ -13,7 +14,7 @@ from samplar.report.squares import Dot, square_chart
 def held(temperature):
     chance = np.random.default_rng(0)
     logits, truth = chance.normal(0, 2, (3, 1, 20, 20)), chance.integers(0, 3, (1, 20, 20))
-    found = reliability(softmax(logits, temperature), truth.astype(np.uint8))
+    found = reliability(softmax(logits / temperature, axis=0), truth.astype(np.uint8))
     return Held(everywhere=found, region=found)
 
 

@@ -56,7 +56,7 @@ class Row:
             UsageError: `config.invalid`.
         """
         own = self.config
-        over = merged(own.settings, own.settings_at.get(k, {}))
+        over = merged(merged(bench.settings, own.settings), own.settings_at.get(k, {}))
         values: dict[str, Any] = {
             "dataset": Path(data.path),
             "k": UNUSED_K,

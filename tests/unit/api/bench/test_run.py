@@ -328,3 +328,15 @@ def test_what_the_number_of_exemplars_decides_is_in_the_settings_of_a_cell(bench
             if cell.method == "samplar"
         }
         assert found == {1: 0.25, 2: 0.4, "full": last}
+
+
+def test_settings_of_the_benchmark_are_under_those_of_every_row(bench):
+    shared = {"training": {"iterations": 7, "batch": 3}}
+    own = {"method": "decoder-only", "settings": {"training": {"batch": 2}}}
+    bench.write(methods=[own, {"method": "samed-s"}], settings=shared, k=[1])
+    found = {
+        cell.method: (cell.config.training.iterations, cell.config.training.batch)
+        for cell in bench.prepare().cells
+    }
+    assert (found["decoder-only"], found["samed-s"]) == ((7, 2), (7, 3))
+    assert found["copy-nearest"] == (7, 3)
