@@ -17,12 +17,16 @@ Rank = Literal["best", "median", "worst"]
 
 @dataclass(frozen=True)
 class SliceScore:
-    """The DSC (0..100) of one slice: mean over the classes that truth or prediction have in it."""
+    """The DSC (0..100) of one slice: mean over the classes that truth or prediction have in it.
+
+    `pixels` are those that either of them gives a class.
+    """
 
     case: str
     subject: str
     slice: int
     dsc: float
+    pixels: int
 
 
 @dataclass(frozen=True)
@@ -48,21 +52,21 @@ def score_slices(
         case: the case the slices are from.
         subject: its subject.
     """
-    values = [_mean_dice(*pair) for pair in zip(prediction, truth, strict=True)]
-    return [
-        SliceScore(case, subject, number, value)
-        for number, value in enumerate(values)
-        if value is not None
-    ]
+    scores = []
+    for number, (found, true) in enumerate(zip(prediction, truth, strict=True)):
+        labelled = true != IGNORE
+        dsc = _mean_dice(found[labelled], true[labelled])
+        if dsc is not None:
+            pixels = int(((found > 0) | (true > 0))[labelled].sum())
+            scores.append(SliceScore(case, subject, number, dsc, pixels))
+    return scores
 
 
 def _mean_dice(
-    prediction: Integer[np.ndarray, "h w"], truth: Integer[np.ndarray, "h w"]
+    prediction: Integer[np.ndarray, " n"], truth: Integer[np.ndarray, " n"]
 ) -> float | None:
-    labelled = truth != IGNORE
-    predicted, true = prediction[labelled], truth[labelled]
-    present = np.union1d(predicted, true)
-    values = [overlap(predicted == index, true == index).dsc for index in present if index != 0]
+    present = np.union1d(prediction, truth)
+    values = [overlap(prediction == index, truth == index).dsc for index in present if index != 0]
     return fmean(values) if values else None
 
 
@@ -70,13 +74,14 @@ def pick_slices(scores: list[SliceScore], *, each: int = 1) -> list[Pick]:
     """Choose `each` best, median and worst slices, each of a new subject where there is one.
 
     No slice is chosen twice. The worst are chosen first, so that the worst slice of all is always
-    shown; then the best, then those closest to the median. Ties go by case and slice number.
+    shown; then the best, then those closest to the median. Of slices that score alike, such as all
+    in which nothing was found, those with more to see go first, then it goes by case and number.
     """
-    ordered = sorted(scores, key=lambda score: (score.dsc, score.case, score.slice))
+    ordered = sorted(scores, key=lambda score: (score.dsc, -score.pixels, score.case, score.slice))
     middle = ordered[(len(ordered) - 1) // 2].dsc if ordered else 0.0
     by_rank: dict[Rank, list[SliceScore]] = {
         "worst": ordered,
-        "best": ordered[::-1],
+        "best": sorted(ordered, key=lambda score: -score.dsc),
         "median": sorted(ordered, key=lambda score: abs(score.dsc - middle)),
     }
     picks: list[Pick] = []

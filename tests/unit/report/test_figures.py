@@ -37,7 +37,7 @@ def test_slices_keep_their_true_proportions():
 def test_a_picked_slice_is_drawn_three_times(shape):
     truth, prediction = np.zeros((2, 30, 40), np.uint8)
     truth[5:20, 5:20], prediction[10:25, 10:30] = 1, 2
-    pick = Pick("worst", SliceScore("a_ct", "a", 3, 12.5))
+    pick = Pick("worst", SliceScore("a_ct", "a", 3, 12.5, 9))
 
     picture = slice_picture(
         pick, image=np.full(shape, 0.5, np.float32), truth=truth, prediction=prediction
@@ -85,7 +85,7 @@ def test_an_overview_shows_three_pictures_a_slice_under_each_other():
     truth[5:20, 5:20], prediction[10:25, 10:30] = 1, 2
     shown = [
         slice_picture(
-            Pick(rank, SliceScore("a_ct", "a", 3, 12.5)),
+            Pick(rank, SliceScore("a_ct", "a", 3, 12.5, 9)),
             image=np.full((30, 40), 0.5),
             truth=truth,
             prediction=prediction,

@@ -7,8 +7,10 @@ from samplar.io.labels import IGNORE
 from samplar.report.slices import SliceScore, pick_slices, score_slices
 
 
-def scores(*values: tuple[str, float]) -> list[SliceScore]:
-    return [SliceScore(f"{who}_ct", who, n, float(dsc)) for n, (who, dsc) in enumerate(values)]
+def scores(*values: tuple[str, float], pixels: int = 9) -> list[SliceScore]:
+    return [
+        SliceScore(f"{who}_ct", who, n, float(dsc), pixels) for n, (who, dsc) in enumerate(values)
+    ]
 
 
 def picked(found: list) -> list[tuple[str, float]]:
@@ -26,6 +28,7 @@ def test_scores_by_hand():
     found = score_slices(prediction, truth, case="a_ct", subject="a")
 
     assert [(score.slice, score.dsc) for score in found] == [(0, 50.0), (1, 50.0), (2, 100.0)]
+    assert [score.pixels for score in found] == [12, 8, 4]
     assert {(score.case, score.subject) for score in found} == {("a_ct", "a")}
 
 
@@ -54,8 +57,17 @@ def test_several_of_each_and_ties_in_a_fixed_order():
     found = pick_slices(values, each=2)
 
     assert [pick.rank for pick in found] == ["best"] * 2 + ["median"] * 2 + ["worst"] * 2
-    assert [pick.score.subject for pick in found] == ["g", "f", "c", "d", "a", "b"]
+    assert [pick.score.subject for pick in found] == ["c", "d", "e", "f", "a", "b"]
     assert pick_slices(values[::-1], each=2) == found
+
+
+def test_of_slices_that_score_alike_those_with_more_to_see_go_first():
+    nothing = scores(*[(name, 0) for name in "abcd"], pixels=1)
+    much = SliceScore("e_ct", "e", 7, 0.0, 40)
+    more = SliceScore("f_ct", "f", 8, 0.0, 50)
+    whole = [SliceScore("g_ct", "g", 1, 100.0, 5), SliceScore("h_ct", "h", 2, 100.0, 60)]
+    found = {pick.rank: pick.score for pick in pick_slices([*nothing, much, more, *whole])}
+    assert found == {"worst": more, "best": whole[1], "median": much}
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 30])
