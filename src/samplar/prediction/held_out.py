@@ -32,7 +32,7 @@ MOST = 16
 MANY = 2**20
 """Pixels that a temperature is fitted to, about: where there are twice as many, every second."""
 
-ENOUGH = 40.0
+ENOUGH = 20.0
 """Mean DSC on the held-out exemplars below which a refit cannot stand in for the model."""
 
 
