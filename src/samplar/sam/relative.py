@@ -97,13 +97,13 @@ class _Attend(torch.autograd.Function):
         out = torch.empty_like(q)
         for n, t in _blocks(q, unread):
             out[n, t] = _shares(q[n, t], k[n], *(bias[n, t] for bias in biases)) @ v[n]
-        ctx.save_for_backward(qkv, tables, out)
+        ctx.save_for_backward(qkv, tables)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        qkv, tables, out = ctx.saved_tensors
+        qkv, tables = ctx.saved_tensors
         (q, k, v), scale = qkv, qkv.shape[-1] ** -0.5
         biases = _biases(q @ tables.T, ctx.grid)
         to_row, to_column = (torch.zeros_like(bias) for bias in biases)
@@ -113,8 +113,9 @@ class _Attend(torch.autograd.Function):
             shares = _shares(q[n, t], k[n], *(bias[n, t] for bias in biases))
             first = {"beta": 0} if t.start == 0 else {}  # of the blocks that share keys
             to_v[n].baddbmm_(shares.transpose(1, 2), grad[n, t], **first)
-            mean = (grad[n, t] * out[n, t]).sum(dim=-1, keepdim=True)
-            to_score = (grad[n, t] @ v[n].transpose(1, 2)).sub_(mean).mul_(shares)
+            to_score = (grad[n, t] @ v[n].transpose(1, 2)).mul_(shares)
+            # the output would say this sum as well, but then it would have to be kept
+            to_score.addcmul_(shares, to_score.sum(dim=-1, keepdim=True), value=-1)
             apart = to_score.unflatten(-1, ctx.grid)
             to_row[n, t], to_column[n, t] = apart.sum(dim=-1), apart.sum(dim=-2)
             to_q[n, t] = (to_score @ k[n]).mul_(scale)

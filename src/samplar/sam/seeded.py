@@ -30,14 +30,15 @@ def _values(name: str, tensor: Tensor, seed: int) -> Tensor:
         return torch.zeros(tensor.shape, dtype=tensor.dtype)
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-    u = 2 * torch.rand(tensor.shape, generator=generator) - 1
+    # in place: the largest model has 2.6 GB of weights
+    u = torch.rand(tensor.shape, generator=generator).mul_(2).sub_(1)
     if name.endswith("running_var"):
-        return 1 + u / 2
+        return u.div_(2).add_(1)
     if name.endswith("positional_encoding_gaussian_matrix"):
-        return math.sqrt(3) * u
+        return u.mul_(math.sqrt(3))
     if tensor.ndim == 1:
-        return u / 10 + (1 if name.endswith("weight") else 0)
-    return math.sqrt(3 * tensor.shape[0] / tensor.numel()) * u
+        return u.div_(10).add_(1 if name.endswith("weight") else 0)
+    return u.mul_(math.sqrt(3 * tensor.shape[0] / tensor.numel()))
 
 
 def digest_of(state: Mapping[str, Tensor]) -> str:
