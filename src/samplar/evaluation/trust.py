@@ -34,7 +34,7 @@ class Calibration(Strict):
     """How the probabilities of an adapter are calibrated, or why they are not.
 
     Args:
-        calibrated: whether the temperature is from exemplars that the model had not seen.
+        calibrated: whether the temperatures are from exemplars that the model had not seen.
         reason: why not, in words; empty if it is.
         temperature: what logits are divided by before the softmax: near what the model found.
         far: the same everywhere else; None in adapters that have one temperature for all.
@@ -42,7 +42,7 @@ class Calibration(Strict):
         share: how long each was, as a share of the training; None for methods that only remember.
         exemplars: how many exemplars were looked at, each by a model that had not seen it.
         before: their reliability as the probabilities come.
-        after: with the temperature, which was chosen on these very pixels.
+        after: with the temperatures, which were chosen on these very pixels.
     """
 
     calibrated: bool = False

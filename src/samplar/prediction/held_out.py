@@ -1,4 +1,4 @@
-"""Exemplars as they look to a model that has not seen them: the evidence for a temperature."""
+"""Exemplars as they look to a model that has not seen them: the evidence for two temperatures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST = 16
 """Exemplars looked at, at most: two numbers are fitted, and each look costs a prediction."""
 
 MANY = 2**20
-"""Pixels that a temperature is fitted to, about: where there are twice as many, every second."""
+"""Pixels that a temperature is fitted to, at most: of more, every second, or third, and so on."""
 
 ENOUGH = 20.0
 """Mean DSC on the held-out exemplars below which a refit cannot stand in for the model."""
