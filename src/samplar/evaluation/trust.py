@@ -9,7 +9,6 @@ from pydantic import Field, ValidationError
 from samplar.config.base import Strict
 from samplar.errors import InputError
 from samplar.evaluation.calibration import HOTTEST, Reliability
-from samplar.evaluation.temperatures import Temperatures
 from samplar.io.slicing import Plane
 
 UNKNOWN = "the adapter was made before there was calibration"
@@ -66,10 +65,6 @@ class Calibration(Strict):
             f"{self.temperature:.2f}{far}, calibration error near structures {before} before and "
             f"{after} after"
         )
-
-    def temperatures(self) -> Temperatures:
-        """Return what logits are divided by."""
-        return Temperatures(self.temperature, self.temperature if self.far is None else self.far)
 
 
 class CaseTrust(Strict):

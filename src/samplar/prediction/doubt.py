@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from samplar.evaluation.temperatures import Temperatures, near_found
+from samplar.prediction.temperatures import Temperatures, near_found
 
 SURE = 0.75
 """Pixels whose class is less probable than this are doubtful."""

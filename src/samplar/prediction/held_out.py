@@ -16,13 +16,13 @@ from samplar.evaluation.calibration import (
     reliability,
 )
 from samplar.evaluation.overlap import overlap
-from samplar.evaluation.temperatures import Temperatures, near_found
 from samplar.evaluation.trust import Calibration, Held
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
 from samplar.exemplars.folds import subject_folds, why_no_folds
 from samplar.exemplars.roi import Region
 from samplar.io.labels import IGNORE
 from samplar.methods.adapted import AdaptedSam
+from samplar.prediction.temperatures import Temperatures, near_found
 from samplar.prediction.two_looks import segmented
 from samplar.prediction.views import further_frames
 

@@ -22,6 +22,7 @@ from samplar.prediction.adapter import AdapterCard
 from samplar.prediction.cleanup import keep_largest
 from samplar.prediction.doubt import Doubt
 from samplar.prediction.records import Records, digests_of
+from samplar.prediction.temperatures import Temperatures
 from samplar.prediction.trust import case_trust, write_trust
 from samplar.prediction.volume import predict_volume
 
@@ -117,7 +118,7 @@ class Stages:
         """
         if isinstance(shown, Written):
             return shown
-        doubt = Doubt(self.card.calibration.temperatures())
+        doubt = Doubt(Temperatures.of(self.card.calibration))
         with memory_for(shown.case, shown.image):
             labels, probabilities = predict_volume(
                 self.model,

@@ -12,6 +12,7 @@ from samplar.io.volume import Volume
 from samplar.methods.adapted import AdaptedSam
 from samplar.prediction.adapter import AdapterCard
 from samplar.prediction.doubt import Doubt
+from samplar.prediction.temperatures import Temperatures
 from samplar.prediction.two_looks import segmented
 from samplar.prediction.views import further_frames
 
@@ -45,7 +46,7 @@ def predict_volume(
     known = None if truth is None else slicing.cut(truth)
     labels = np.empty((len(shown), *shown.shape[-2:]), dtype=np.uint8)
     shares: list[np.ndarray] = []
-    doubt = Doubt(card.calibration.temperatures()) if doubt is None else doubt
+    doubt = Doubt(Temperatures.of(card.calibration)) if doubt is None else doubt
     start = 0
     also = further_frames(model, card.size, tta=options.tta)
     for logits in segmented(

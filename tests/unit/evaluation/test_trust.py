@@ -5,7 +5,6 @@ from pydantic import ValidationError
 
 from samplar.errors import InputError
 from samplar.evaluation.calibration import Reliability
-from samplar.evaluation.temperatures import Temperatures
 from samplar.evaluation.trust import (
     UNKNOWN,
     Calibration,
@@ -57,10 +56,8 @@ def test_a_calibration_says_what_it_was_made_of():
     )
 
 
-def test_one_temperature_is_for_all_pixels_unless_there_is_another_for_those_far_away():
-    assert Calibration(temperature=3.0).temperatures() == Temperatures(3.0, 3.0)
+def test_a_calibration_of_two_temperatures_says_where_each_counts():
     two = Calibration(calibrated=True, temperature=3.0, far=0.456)
-    assert two.temperatures() == Temperatures(3.0, 0.456)
     assert "temperature 3.00 near structures and 0.46 elsewhere, calibration" in two.line()
 
 

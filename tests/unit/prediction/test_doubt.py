@@ -9,10 +9,10 @@ import torch
 from scipy.ndimage import binary_dilation
 
 from samplar.errors import InputError
-from samplar.evaluation.temperatures import Temperatures
 from samplar.evaluation.trust import Calibration
 from samplar.prediction.doubt import Doubt
 from samplar.prediction.review import review_queue, write_review
+from samplar.prediction.temperatures import Temperatures
 from samplar.prediction.trust import case_trust, write_trust
 
 

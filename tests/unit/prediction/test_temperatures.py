@@ -6,7 +6,8 @@ import torch
 from scipy.special import softmax
 
 from samplar.evaluation.calibration import reach_of
-from samplar.evaluation.temperatures import Temperatures, near_found
+from samplar.evaluation.trust import Calibration
+from samplar.prediction.temperatures import Temperatures, near_found
 
 
 @pytest.mark.parametrize("shape", [(100, 40), (40, 100), (30, 30)])
@@ -42,3 +43,8 @@ def test_large_logits_do_not_overflow():
     ):
         found = Temperatures(2.0, 1.0).probabilities(logits, torch.tensor([[[close]]]))
         assert found.ravel().tolist() == pytest.approx(expected)
+
+
+def test_one_temperature_is_for_all_pixels_unless_there_is_another_for_those_far_away():
+    assert Temperatures.of(Calibration(temperature=3.0)) == Temperatures(3.0, 3.0)
+    assert Temperatures.of(Calibration(temperature=3.0, far=0.4)) == Temperatures(3.0, 0.4)

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from samplar.evaluation.calibration import reach_of
+from samplar.evaluation.trust import Calibration
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class Temperatures:
 
     near: float = 1.0
     far: float = 1.0
+
+    @classmethod
+    def of(cls, calibration: Calibration) -> Temperatures:
+        """Return those of an adapter."""
+        near, far = calibration.temperature, calibration.far
+        return cls(near, near if far is None else far)
 
     def probabilities(
         self, logits: Float[Tensor, "b k h w"], close: Bool[Tensor, "b h w"]
