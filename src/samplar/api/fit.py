@@ -29,7 +29,7 @@ from samplar.prediction.held_out import HeldOut
 from samplar.sam.cards import WeightsCard
 from samplar.sam.device import chosen_device
 from samplar.sam.model import Sam
-from samplar.sam.precision import chosen_precision
+from samplar.sam.precision import Precisions, chosen_precision
 from samplar.sam.weights import find_card, load_sam
 from samplar.synthesis.samples import Samples
 from samplar.training.draws import pool_size
@@ -38,7 +38,7 @@ from samplar.training.estimate import Estimate, estimate_fit
 from samplar.training.fit import CloseUps, Told, adapt, with_refits
 from samplar.training.precision import Probe, probe_model, probe_sam
 from samplar.training.prepare import choose_view, pick_exemplars
-from samplar.training.run import RunFolder, open_run, run_digest
+from samplar.training.run import RunFolder, in_manifest, open_run, run_digest
 from samplar.training.tensors import as_samples, painted
 
 
@@ -105,15 +105,15 @@ def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool
         told.note(known)
     settings = build(method.config, config.method_config, path="method_config")
     samples = painted(as_samples(exemplars, config.size), sam.padding)
-    trying = config.training.precision == "auto" and able == "bf16"
-    precision = run.settled_precision() or able
-    if trying and run.settled_precision() is None:
-        precision = _begun_in(sam, samples, method, told)
+    precisions = run.settled_precisions()
+    if precisions is None:
+        trying = config.training.precision == "auto" and able == "bf16"
+        precisions = _begun_in(sam, samples, method, told) if trying else Precisions(able, able)
     model = _attached(sam, method, settings, config, classes=len(dataset.labels))
     weights = find_card(config.weights)
-    digest = _begin(run, config, exemplars, manifest, weights=weights, precision=precision)
-    held = HeldOut(exemplars, config, precision, roi)
-    estimate = _estimate(model, config, held, precision=precision)
+    digest = _begin(run, config, exemplars, manifest, weights=weights, precisions=precisions)
+    held = HeldOut(exemplars, config, precisions.frozen, roi)
+    estimate = _estimate(model, config, held, precisions)
     if estimate is not None:
         told.note(estimate.line())
     ready = time.monotonic()
@@ -123,14 +123,14 @@ def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool
         exemplars,
         config,
         run,
-        precision=precision,
+        precisions=precisions,
         digest=digest,
         told=told,
         show=show,
         closer=None if roi is None else CloseUps(roi.share, lambda: _worth(held, told)),
     )
     calibration = _told(held.calibration(model), told)
-    predicted_in, agreement = _ended_in(model, samples, config, precision, told)
+    predicted_in, agreement = _ended_in(model, samples, config, precisions.frozen, told)
     sequences = len(dataset.labelled[0].images)
     fields = describe(
         config, weights, exemplars, view=view, sequences=sequences, precision=predicted_in
@@ -138,7 +138,7 @@ def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool
     fields |= {"agreement": agreement, "calibration": calibration, "roi": held.roi}
     save_adapter(run.adapter, model, fields)
     end = time.monotonic()
-    cost = _finish(run, model, digest=digest, precision=precision, seconds=end - start)
+    cost = _finish(run, model, digest=digest, precisions=precisions, seconds=end - start)
     page = write_report(run, dataset) if report else None
     return Fitted(run, page, ready - start, end - ready, cost, estimate)
 
@@ -170,20 +170,20 @@ def _begin(
     manifest: Manifest,
     *,
     weights: WeightsCard,
-    precision: str,
+    precisions: Precisions,
 ) -> str:
     """Write into the run folder what is about to be done; return the digest of all of it."""
     base = weights.sha256 + weights.like  # the tensors, and the pixel rule that goes with them
-    digest = run_digest(config, exemplars=exemplars.digest, weights=base, precision=precision)
+    digest = run_digest(config, exemplars=exemplars.digest, weights=base, precisions=precisions)
     run.check(digest)
     run.write_config(config)
     write_manifest(run.path / "exemplars.yaml", manifest)
-    run.claim(digest, precision=precision)
+    run.claim(digest, precisions)
     return digest
 
 
 def _finish(
-    run: RunFolder, model: AdaptedSam, *, digest: str, precision: str, seconds: float
+    run: RunFolder, model: AdaptedSam, *, digest: str, precisions: Precisions, seconds: float
 ) -> dict[str, Any]:
     """Write down what was used and what it cost; return the cost."""
     size = (run.adapter / TENSORS).stat().st_size
@@ -194,7 +194,7 @@ def _finish(
             "resources": cost,
             "rates": numbers_by_rate(model),
             "run": digest,
-            "precision": precision,
+            **in_manifest(precisions),
         }
     )
     return cost
@@ -209,12 +209,19 @@ def _attached(
     return model
 
 
-def _begun_in(sam: Sam, samples: Samples, method: Method, told: Told) -> str:
-    """Return the precision to train in: bf16 has to show on SAM and the exemplars that it pays."""
-    if method.embeds:
-        return _heard(probe_sam(sam, samples), told)
-    told.note(f"precision: fp32; {method.card.name} does not use SAM, which bf16 is tried on")
-    return "fp32"
+def _begun_in(sam: Sam, samples: Samples, method: Method, told: Told) -> Precisions:
+    """Return what to compute in: bf16 has to show on SAM and the exemplars that it pays."""
+    if not method.embeds:
+        told.note(
+            f"precision: trained in bf16, used in fp32; {method.card.name} does not use SAM, which "
+            "bf16 is tried on"
+        )
+        return Precisions("fp32", "bf16")
+    probe = probe_sam(sam, samples)
+    found = Precisions(_heard(probe, told), probe.quicker)
+    if found.trained != found.frozen:
+        told.note(f"precision: what trains computes in {found.trained}")
+    return found
 
 
 def _ended_in(
@@ -244,10 +251,10 @@ def _heard(probe: Probe, told: Told) -> str:
 
 
 def _estimate(
-    model: AdaptedSam, config: FitConfig, held: HeldOut, *, precision: str
+    model: AdaptedSam, config: FitConfig, held: HeldOut, precisions: Precisions
 ) -> Estimate | None:
     if not model.method.card.trains:
         return None
     images = pool_size(config, len(held.exemplars))
     training = with_refits(config, held.folds(model))
-    return estimate_fit(model, training, images=images, size=config.size, precision=precision)
+    return estimate_fit(model, training, images=images, size=config.size, precisions=precisions)

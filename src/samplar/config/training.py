@@ -39,7 +39,8 @@ class TrainingConfig(Strict):
     """Share of the past in a running mean of what trains, which is then the result; 0: the weights
     after the last iteration."""
     precision: Precision = "auto"
-    """auto: bf16 where the processor has it and the exemplars show that it pays, else fp32."""
+    """auto: bf16 where the processor has it and the exemplars show that it pays, for what trains
+    and for what is frozen apart; else fp32."""
     memory: float = Field(default=1.0, gt=0)
     """GiB of frozen-prefix activations kept in memory; the rest goes to a file in the run."""
     recompute: bool = False

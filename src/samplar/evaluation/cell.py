@@ -107,6 +107,7 @@ class Cell(Strict):
     exemplars_digest: str | None = None
     adapter_sha256: str | None = None
     precision: str | None = None
+    trained_in: str | None = None
     versions: dict[str, str] = Field(default_factory=dict)
     machine: Machine | None = None
     cost: Cost | None = None

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from samplar.config.training import Precision
+
+
+@dataclass(frozen=True)
+class Precisions:
+    """In which precision the parts of a fit compute, fp32 or bf16 each.
+
+    Args:
+        frozen: what does not train and is to say what it says in fp32; predictions as well.
+        trained: the passes that train. They have no earlier result to agree with.
+    """
+
+    frozen: str
+    trained: str
 
 
 def chosen_precision(wanted: Precision, device: torch.device) -> Literal["fp32", "bf16"]:

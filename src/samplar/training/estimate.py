@@ -11,7 +11,7 @@ import torch
 
 from samplar.config.training import TrainingConfig
 from samplar.methods.adapted import AdaptedSam
-from samplar.sam.precision import autocast
+from samplar.sam.precision import Precisions, autocast
 from samplar.synthesis.samples import Samples
 from samplar.training.passes import pass_losses
 
@@ -40,7 +40,12 @@ class Estimate:
 
 
 def estimate_fit(
-    model: AdaptedSam, config: TrainingConfig, *, images: int, size: int, precision: str
+    model: AdaptedSam,
+    config: TrainingConfig,
+    *,
+    images: int,
+    size: int,
+    precisions: Precisions,
 ) -> Estimate:
     """Run the frozen prefix and a training step on a few made-up images, twice, and scale up.
 
@@ -52,7 +57,7 @@ def estimate_fit(
         config: how long it trains.
         images: how many the pool will hold.
         size: side of the frame in pixels.
-        precision: fp32 or bf16.
+        precisions: of what is frozen and of what trains.
     """
     device = model.sam.device
     count = min(TASTE, config.batch)
@@ -64,12 +69,12 @@ def estimate_fit(
     before = {name: p.detach().clone() for name, p in model.trained().items()}
     seconds = [0.0, 0.0]
     for _ in range(2):  # the first round pays for warming up, the second is what lasts
-        seconds = list(_taste(model, shown, precision))
+        seconds = list(_taste(model, shown, precisions))
     model.zero_grad(set_to_none=True)
     with torch.no_grad():
         for name, parameter in model.trained().items():
             parameter.copy_(before[name])
-    rows = images * _row_bytes(model, taste[:1], precision)
+    rows = images * _row_bytes(model, taste[:1], precisions.frozen)
     kept = min(rows, config.memory * GIB) + images * size * size * 14
     return Estimate(
         pool=seconds[0] / count * images,
@@ -78,13 +83,13 @@ def estimate_fit(
     )
 
 
-def _taste(model: AdaptedSam, shown: Samples, precision: str) -> tuple[float, float]:
+def _taste(model: AdaptedSam, shown: Samples, precisions: Precisions) -> tuple[float, float]:
     start = time.perf_counter()
-    with autocast(precision, shown.images.device):
+    with autocast(precisions.frozen, shown.images.device):
         prefix = model.prefix(shown.images)
     between = time.perf_counter()
     chance = torch.Generator().manual_seed(0)
-    for loss in pass_losses(model, prefix, shown, precision=precision, chance=chance):
+    for loss in pass_losses(model, prefix, shown, precision=precisions.trained, chance=chance):
         loss.backward()
     return between - start, time.perf_counter() - between
 

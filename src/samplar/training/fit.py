@@ -14,6 +14,7 @@ from samplar.exemplars.exemplar import ExemplarSet
 from samplar.exemplars.folds import subject_folds
 from samplar.exemplars.roi import close_ups
 from samplar.methods.adapted import AdaptedSam
+from samplar.sam.precision import Precisions
 from samplar.synthesis.samples import Samples
 from samplar.training.draws import draw_pool
 from samplar.training.folds import Refits, Show, copied_state, forget_refits, refit, whole_slices
@@ -61,7 +62,7 @@ def adapt(
     config: FitConfig,
     run: RunFolder,
     *,
-    precision: str,
+    precisions: Precisions,
     digest: str,
     told: Told,
     show: Show | None = None,
@@ -74,7 +75,7 @@ def adapt(
         exemplars: what to learn.
         config: how.
         run: the folder of the run.
-        precision: fp32 or bf16.
+        precisions: of what is frozen and of what trains.
         digest: of all that decides the result.
         told: whom to tell how far it is.
         show: is given models that have not seen some of the exemplars, with their numbers.
@@ -93,7 +94,7 @@ def adapt(
         return
     whole = TrainingRun(
         config=config.training,
-        precision=precision,
+        precision=precisions.trained,
         seed=config.seed,
         folder=run.path,
         digest=digest,
@@ -116,7 +117,7 @@ def adapt(
         model,
         renderer,
         draws,
-        precision=precision,
+        precision=precisions.frozen,
         memory=config.training.memory,
         folder=run.path,
         on_image=lambda done: told.step(done, None),

@@ -15,6 +15,7 @@ from samplar.config.fit import FitConfig
 from samplar.config.training import INDIFFERENT
 from samplar.errors import InputError, UsageError
 from samplar.io.atomic import ensure_writable, write_bytes
+from samplar.sam.precision import Precisions
 from samplar.synthesis.draw import Draw
 from samplar.training.checkpoint import other_run
 
@@ -45,12 +46,17 @@ class RunFolder:
         text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
         write_bytes(self.path / CONFIG, text.encode())
 
-    def settled_precision(self) -> str | None:
-        """Return the precision that this run began in, None if it has not begun.
+    def settled_precisions(self) -> Precisions | None:
+        """Return the precisions that this run began in, None if it has not begun.
 
-        A run that goes on keeps it: a probe would be timed again, and might come out otherwise.
+        A run that goes on keeps them: a probe would be timed again, and might come out otherwise.
+        Earlier versions had one for all.
         """
-        return self.read_manifest().get("precision") if (self.path / MANIFEST).exists() else None
+        if not (self.path / MANIFEST).exists():
+            return None
+        found = self.read_manifest()
+        frozen = found.get("precision")
+        return None if frozen is None else Precisions(frozen, found.get("trained_in", frozen))
 
     def check(self, digest: str) -> None:
         """See that this folder belongs to no other run, before anything is written into it.
@@ -61,13 +67,13 @@ class RunFolder:
         if (self.path / MANIFEST).exists() and self.read_manifest().get("run") != digest:
             raise other_run(self.path)
 
-    def claim(self, digest: str, *, precision: str) -> None:
+    def claim(self, digest: str, precisions: Precisions) -> None:
         """Note which run this folder belongs to.
 
         The settings are there before: a run that has a name can be resumed by them.
         """
         if not (self.path / MANIFEST).exists():
-            self.write_manifest({"run": digest, "precision": precision})
+            self.write_manifest({"run": digest, **in_manifest(precisions)})
 
     def write_manifest(self, content: Mapping[str, Any]) -> None:
         """Write what was used and what came out: versions, digests, times, memory."""
@@ -121,7 +127,12 @@ def _damaged(path: Path, why: str) -> InputError:
     )
 
 
-def run_digest(config: FitConfig, *, exemplars: str, weights: str, precision: str) -> str:
+def in_manifest(precisions: Precisions) -> dict[str, str]:
+    """Return how a manifest says what was computed in which precision."""
+    return {"precision": precisions.frozen, "trained_in": precisions.trained}
+
+
+def run_digest(config: FitConfig, *, exemplars: str, weights: str, precisions: Precisions) -> str:
     """Return the SHA-256 of all that decides the trained tensors.
 
     Where the data lie, the device, how often checkpoints are written and what is done to calibrate
@@ -132,5 +143,7 @@ def run_digest(config: FitConfig, *, exemplars: str, weights: str, precision: st
         del decisive[name]
     for name in INDIFFERENT:
         del decisive["training"][name]
-    parts = {**decisive, "digest": exemplars, "sha256": weights, "precision": precision}
+    parts = {**decisive, "digest": exemplars, "sha256": weights, "precision": precisions.frozen}
+    if precisions.trained != precisions.frozen:  # else as runs of earlier versions have it
+        parts["trained_in"] = precisions.trained
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -10,6 +10,7 @@ from samplar.api.fit import fit
 from samplar.api.predict import find_inputs, predict
 from samplar.prediction.adapter import load_adapter
 from samplar.prediction.predict import Options
+from samplar.sam.precision import Precisions
 from samplar.training.fit import adapt as really_adapt
 
 UNET = {"method": "unet", "method_config": {"width": 4, "levels": 3}}
@@ -47,13 +48,13 @@ def test_a_unet_is_fitted_saved_loaded_and_predicts(config, silent, volumes, tmp
 def test_without_sam_there_is_nothing_to_try_bf16_on(config, silent, tmp_path, monkeypatch):
     seen, notes = [], []
 
-    def watch(*given, precision, **named):
-        seen.append(precision)
-        really_adapt(*given, precision=precision, **named)
+    def watch(*given, precisions, **named):
+        seen.append(precisions)
+        really_adapt(*given, precisions=precisions, **named)
 
     monkeypatch.setattr("samplar.api.fit.chosen_precision", lambda wanted, device: "bf16")
     monkeypatch.setattr("samplar.api.fit.adapt", watch)
     settings = config(**UNET, training={"iterations": 1, "pool": 2, "batch": 2})
     fit(settings, tmp_path / "run", told=replace(silent, note=notes.append))
-    assert seen == ["fp32"]
+    assert seen == [Precisions("fp32", "bf16")]
     assert any("unet does not use SAM" in note for note in notes)

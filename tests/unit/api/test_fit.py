@@ -12,6 +12,7 @@ from samplar.exemplars import roi
 from samplar.exemplars.manifest import read_manifest
 from samplar.prediction.adapter import load_adapter, read_card
 from samplar.sam.model import Sam
+from samplar.sam.precision import Precisions
 from samplar.sam.seeded import digest_of
 from samplar.training.precision import Probe
 
@@ -186,9 +187,15 @@ def probe(agreement, half):
 
 
 PROBED = {
-    "both agree": (probe(1.0, 0.5), probe(0.999, 0.5), "bf16", "bf16"),
-    "the trained model does not": (probe(1.0, 0.5), probe(0.9, 0.5), "bf16", "fp32"),
-    "it is slower": (probe(1.0, 1.5), None, "fp32", "fp32"),
+    "both agree": (probe(1.0, 0.5), probe(0.999, 0.5), Precisions("bf16", "bf16"), "bf16"),
+    "the trained one does not": (
+        probe(1.0, 0.5),
+        probe(0.9, 0.5),
+        Precisions("bf16", "bf16"),
+        "fp32",
+    ),
+    "SAM does not": (probe(0.9, 0.5), None, Precisions("fp32", "bf16"), "fp32"),
+    "it is slower": (probe(1.0, 1.5), None, Precisions("fp32", "fp32"), "fp32"),
 }
 
 
@@ -196,7 +203,7 @@ PROBED = {
 def test_bf16_is_tried_on_the_exemplars_where_the_processor_has_it(
     config, silent, tmp_path, monkeypatch, case
 ):
-    before, after, trained_in, predicts_in = PROBED[case]
+    before, after, chosen, predicts_in = PROBED[case]
     monkeypatch.setattr("samplar.api.fit.chosen_precision", lambda wanted, device: "bf16")
     monkeypatch.setattr("samplar.api.fit.probe_sam", lambda sam, samples: before)
     monkeypatch.setattr("samplar.api.fit.probe_model", lambda model, samples: after)
@@ -204,7 +211,8 @@ def test_bf16_is_tried_on_the_exemplars_where_the_processor_has_it(
     short = {"iterations": 4, "pool": 6, "batch": 2, "checkpoint_every": 2}
     settings = config(training=short)
     fitted = fit(settings, tmp_path / "run", told=replace(silent, note=notes.append))
-    assert fitted.run.read_manifest()["precision"] == trained_in
+    assert fitted.run.settled_precisions() == chosen
+    assert ("precision: what trains computes in bf16" in notes) == (case == "SAM does not")
     card = read_card(tmp_path / "run")
     assert card.precision == predicts_in
     assert card.agreement == (None if after is None else after.agreement)

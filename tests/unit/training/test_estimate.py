@@ -7,6 +7,7 @@ from quick_methods import QUICK
 
 from samplar.config.training import TrainingConfig
 from samplar.methods.registry import cards
+from samplar.sam.precision import Precisions
 from samplar.sam.seeded import digest_of
 from samplar.training import estimate as module
 from samplar.training.estimate import Estimate, estimate_fit
@@ -23,7 +24,9 @@ def ticking(monkeypatch):
 
 def estimated(model, *, images=40, **config):
     settings = TrainingConfig(**{"batch": 8, "iterations": 30, **config})
-    return estimate_fit(model, settings, images=images, size=32, precision="fp32")
+    return estimate_fit(
+        model, settings, images=images, size=32, precisions=Precisions("fp32", "fp32")
+    )
 
 
 def test_scales_what_it_measured(ticking, adapted):

@@ -9,6 +9,7 @@ import torch
 from samplar.config.fit import FitConfig
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
 from samplar.io.labels import LabelSet
+from samplar.sam.precision import Precisions
 from samplar.sam.seeded import digest_of
 from samplar.synthesis.synthesizer import Synthesizer
 from samplar.training.draws import pool_size, starting_exemplars
@@ -53,7 +54,7 @@ def go(adapted, exemplars, tmp_path):
             exemplars,
             config,
             folder,
-            precision="fp32",
+            precisions=Precisions("fp32", "fp32"),
             digest="d",
             told=heard.told,
             **(seeing or {}),

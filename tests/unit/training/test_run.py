@@ -7,14 +7,16 @@ import yaml
 
 from samplar.config.fit import FitConfig
 from samplar.errors import InputError, OutputError, UsageError
+from samplar.sam.precision import Precisions
 from samplar.synthesis.draw import Draw
 from samplar.training.run import open_run, run_digest
 
 CONFIG = FitConfig(dataset="there/heart", seed=3)
+SINGLE, HALF = Precisions("fp32", "fp32"), Precisions("fp32", "bf16")
 
 
-def digest(config=CONFIG, *, exemplars="e", weights="w", precision="fp32"):
-    return run_digest(config, exemplars=exemplars, weights=weights, precision=precision)
+def digest(config=CONFIG, *, exemplars="e", weights="w", precisions=SINGLE):
+    return run_digest(config, exemplars=exemplars, weights=weights, precisions=precisions)
 
 
 def changed(**update):
@@ -64,15 +66,23 @@ def test_manifest_and_draws_come_back(tmp_path):
 def test_a_folder_belongs_to_one_run(tmp_path):
     run = open_run(tmp_path, resume=False)
     run.check("first")
-    run.claim("first", precision="fp32")
+    run.claim("first", HALF)
     run.write_manifest({**run.read_manifest(), "versions": {}})
     run.check("first")
-    run.claim("first", precision="bf16")
+    run.claim("first", SINGLE)
     with pytest.raises(InputError) as caught:
         run.check("second")
     assert caught.value.code == "resume.other_run"
-    assert run.read_manifest() == {"run": "first", "precision": "fp32", "versions": {}}
-    assert run.settled_precision() == "fp32"
+    kept = {"precision": "fp32", "trained_in": "bf16", "versions": {}}
+    assert run.read_manifest() == {"run": "first", **kept}
+    assert run.settled_precisions() == HALF
+
+
+def test_a_run_of_an_earlier_version_goes_on_in_its_one_precision(tmp_path):
+    run = open_run(tmp_path, resume=False)
+    assert run.settled_precisions() is None
+    run.write_manifest({"run": "first", "precision": "bf16"})
+    assert run.settled_precisions() == Precisions("bf16", "bf16")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]"])
@@ -113,7 +123,7 @@ def test_what_decides_the_result_may_not(other):
     assert digest(changed(**other)) != digest()
 
 
-def test_exemplars_weights_and_precision_decide_too():
-    assert (
-        len({digest(exemplars="f"), digest(weights="v"), digest(precision="bf16"), digest()}) == 4
-    )
+def test_exemplars_weights_and_precisions_decide_too():
+    whole = digest(precisions=Precisions("bf16", "bf16"))
+    others = digest(exemplars="f"), digest(weights="v"), digest(precisions=HALF), digest()
+    assert len({whole, *others}) == 5

@@ -113,6 +113,7 @@ def _computed(task: Task, work: Path, note: Callable[[str], None]) -> Cell:
             "exemplars_digest": card.exemplars_digest,
             "adapter_sha256": card.tensors_sha256,
             "precision": card.precision,
+            "trained_in": fitted.run.read_manifest()["trained_in"],
             "versions": versions(),
             "machine": this_machine(fitted.cost["device"], workers=task.workers),
             "cost": cost,

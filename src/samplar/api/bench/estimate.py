@@ -21,6 +21,7 @@ from samplar.io.slicing import choose_plane, slicing_of
 from samplar.methods.adapted import AdaptedSam
 from samplar.methods.registry import load_method
 from samplar.sam.device import chosen_device
+from samplar.sam.precision import Precisions
 from samplar.sam.weights import load_sam
 from samplar.training.draws import pool_size
 from samplar.training.estimate import estimate_fit
@@ -32,6 +33,8 @@ DECODING = 0.4
 """Decoding a slice takes about this share of a training step for one image."""
 
 TASTE = 2
+
+SINGLE = Precisions("fp32", "fp32")
 
 
 @dataclass
@@ -91,7 +94,7 @@ def taste(config: FitConfig, classes: int) -> tuple[float, float]:
     model = AdaptedSam(sam, method, build(method.config, config.method_config), classes)
     if method.card.trains:
         one = config.training.model_copy(update={"iterations": 1, "batch": TASTE})
-        found = estimate_fit(model, one, images=1, size=config.size, precision="fp32")
+        found = estimate_fit(model, one, images=1, size=config.size, precisions=SINGLE)
         return found.pool, found.training / TASTE
     image = torch.zeros(1, 3, config.size, config.size, device=sam.device)
     start = 0.0
