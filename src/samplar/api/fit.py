@@ -219,7 +219,7 @@ def _begun_in(sam: Sam, samples: Samples, method: Method, told: Told) -> Precisi
         return Precisions("fp32", "bf16")
     probe = probe_sam(sam, samples)
     found = Precisions(_heard(probe, told), probe.quicker)
-    if found.trained != found.frozen:
+    if found.trained != found.frozen and method.card.trains:
         told.note(f"precision: what trains computes in {found.trained}")
     return found
 

@@ -219,3 +219,12 @@ def test_bf16_is_tried_on_the_exemplars_where_the_processor_has_it(
     assert notes.count(before.line()) == 1
     monkeypatch.setattr("samplar.api.fit.probe_sam", None)  # a run that goes on does not ask again
     fit(settings, tmp_path / "run", told=silent, resume=True)
+
+
+def test_of_what_trains_nothing_is_said_where_nothing_does(config, silent, tmp_path, monkeypatch):
+    monkeypatch.setattr("samplar.api.fit.chosen_precision", lambda wanted, device: "bf16")
+    monkeypatch.setattr("samplar.api.fit.probe_sam", lambda sam, samples: probe(0.9, 0.5))
+    notes = []
+    told = replace(silent, note=notes.append)
+    fit(config(method="copy-nearest", training={}), tmp_path / "run", told=told)
+    assert sum("precision" in note for note in notes) == 1
