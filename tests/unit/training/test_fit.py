@@ -45,7 +45,7 @@ class Listener:
 
 @pytest.fixture
 def go(adapted, exemplars, tmp_path):
-    def run(method="samed-s", name="run", seeing=None, **settings):
+    def run(method="samed-s", name="run", seeing=None, trained="fp32", **settings):
         config = FitConfig(**{"dataset": "d", "size": 32, "seed": 5, "training": SHORT, **settings})
         model, heard = adapted(method, seed=5), Listener()
         folder = open_run(tmp_path / name, resume=True)
@@ -54,7 +54,7 @@ def go(adapted, exemplars, tmp_path):
             exemplars,
             config,
             folder,
-            precisions=Precisions("fp32", "fp32"),
+            precisions=Precisions("fp32", trained),
             digest="d",
             told=heard.told,
             **(seeing or {}),
@@ -169,3 +169,15 @@ def test_a_choice_is_made_again_when_a_stopped_run_goes_on(go, monkeypatch):
     refits = [done for done, loss in heard.steps if loss is None]
     assert refits == [1, 2, 3, 4, 5, 6]  # of the pool; the refits were there
     assert digest_of(model.adapter_state()) == digest_of(straight.adapter_state())
+
+
+def test_what_is_frozen_and_what_trains_compute_each_in_its_own_precision(go, monkeypatch):
+    kinds = []
+
+    def watched(model, pool, run):
+        kinds.append((pool.batch(torch.tensor([0]))[0].dtype, run.precision))
+
+    monkeypatch.setattr("samplar.training.fit.train", watched)
+    go(trained="bf16")
+    go(name="whole")
+    assert kinds == [(torch.float32, "bf16"), (torch.float32, "fp32")]
