@@ -11,11 +11,14 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32, Integer, Real
 
+IGNORE = 255
+"""Class index of a pixel that nobody labelled. Never trained on, never scored."""
+
 VoxelImage = Real[np.ndarray, "c x y z"]
 """A volume as read: channels first, the file's own dtype and axis order."""
 
 VoxelLabels = Integer[np.ndarray, "x y z"]
-"""Class indices of a volume: 0 background, 1..k classes, `LabelSet.IGNORE` not labelled."""
+"""Class indices of a volume: 0 background, 1..k classes, `IGNORE` not labelled."""
 
 SliceStack = Float32[np.ndarray, "n c h w"]
 """Slices of one volume, scaled to [0, 1]."""

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Integer
 from scipy.ndimage import binary_dilation, generate_binary_structure
 
 from samplar.config.base import Strict
-from samplar.io.labels import IGNORE
+from samplar.types import IGNORE
 
 BINS = 15
 NEAR = 0.02

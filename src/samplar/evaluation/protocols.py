@@ -33,7 +33,7 @@ from samplar.errors import InputError, UsageError
 from samplar.evaluation.pairs import ClassPair, class_pairs
 from samplar.evaluation.scores import ClassScore, Protocol, Scores, Unit
 from samplar.evaluation.surface import diagonal, hd95, nsd_percent, pooled_hd95
-from samplar.io.labels import IGNORE
+from samplar.types import IGNORE
 
 NOTHING = Scores(dsc=None, hd95=None, nsd=None, iou=None)
 

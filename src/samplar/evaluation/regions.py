@@ -13,8 +13,9 @@ from samplar.errors import InputError
 from samplar.evaluation.protocols import score_case
 from samplar.evaluation.scores import ClassScore, Protocol
 from samplar.io.documents import read_json
-from samplar.io.labels import IGNORE, LabelSet
+from samplar.io.labels import LabelSet
 from samplar.io.wording import few
+from samplar.types import IGNORE
 
 Regions = Mapping[str, tuple[int, ...]]
 """The class indices that make up each region, by its name."""

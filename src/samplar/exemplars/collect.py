@@ -14,9 +14,9 @@ from samplar.io.case import Case
 from samplar.io.channels import SAM_CHANNELS, to_three
 from samplar.io.dataset import Dataset, read_case
 from samplar.io.intensity import IntensityRule
-from samplar.io.labels import IGNORE
 from samplar.io.slicing import Plane, neighbours, slicing_of
 from samplar.io.volume import Volume
+from samplar.types import IGNORE
 
 
 def list_candidates(dataset: Dataset, *, plane: Plane) -> list[Candidate]:

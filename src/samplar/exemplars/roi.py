@@ -11,7 +11,7 @@ from pydantic import Field
 from samplar.config.base import Strict
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
 from samplar.exemplars.window import window_at
-from samplar.io.labels import IGNORE
+from samplar.types import IGNORE
 
 LARGEST = 0.75
 """Share of the longer side of an image above which a window shows hardly more than the image."""

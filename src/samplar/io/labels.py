@@ -10,9 +10,7 @@ import numpy as np
 from samplar.errors import InputError
 from samplar.io.admission import explain_mask_values
 from samplar.io.wording import few
-
-IGNORE = 255
-"""Class index of a pixel that nobody labelled. Never trained on, never scored."""
+from samplar.types import IGNORE
 
 MAX_CLASSES = 64
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from samplar.io.labels import IGNORE
+from samplar.types import IGNORE
 
 PALETTE: tuple[tuple[int, int, int], ...] = (
     (230, 159, 0),  # the first seven: Okabe and Ito 2008, without black

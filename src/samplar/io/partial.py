@@ -13,9 +13,9 @@ from samplar.config.base import nearest
 from samplar.errors import InputError
 from samplar.io.case import Case
 from samplar.io.documents import read_yaml
-from samplar.io.labels import IGNORE
 from samplar.io.spelling import one_spelling
 from samplar.io.wording import few
+from samplar.types import IGNORE
 
 FILE_NAME = "labelled_slices.yaml"
 

@@ -104,10 +104,9 @@ class AdaptedSam(nn.Module):
     @torch.no_grad()
     def prefix(self, images: Float[Tensor, "b e s s"]) -> Float[Tensor, "b c i j"]:
         """Run the encoder up to the first step that trains: it depends on the image alone."""
-        keeper = self.keeper if self.prefix_steps else None  # the images themselves are not kept
-        if keeper is None:
+        if self.keeper is None or not self.prefix_steps:  # the images themselves are not kept
             return self._frozen(images)
-        return keeper(images, self._frozen, self._prefix_digest)
+        return self.keeper(images, self._frozen, self._prefix_digest)
 
     @cached_property
     def _prefix_digest(self) -> str:

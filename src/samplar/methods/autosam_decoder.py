@@ -26,7 +26,6 @@ card = Card(
     title="SAM's decoder asked about each class by tokens of its own, or a convolutional head",
     paper="Hu, Xu, Shi 2023, arXiv 2306.13731 (AutoSAM)",
     plugs_in="decoder",
-    prompts="none",
     licence_note="published code is Apache-2.0",
     differs=(
         (

@@ -26,7 +26,6 @@ card = Card(
     title="All of SAM frozen; a network beside it turns the image into the decoder's dense prompt",
     paper="Shaharabany et al. 2023, arXiv 2306.06370 (AutoSAM)",
     plugs_in="prompt encoder",
-    prompts="none",
     licence_note="published code has no licence and was not used",
     differs=(
         (

@@ -36,7 +36,6 @@ card = Card(
     title="Exemplar-guided synthesis, low-rank adaptation, class points in training",
     paper="Feng, Zhu, Yu 2023, arXiv 2308.14133",
     plugs_in="data, encoder, prompt encoder, decoder",
-    prompts="none",
     licence_note="no code was published",
 )
 

@@ -1,6 +1,7 @@
 """What a method is: one file with a card, a `Config` and at most twelve functions.
 
-    card = Card(...)                              read without running the file: literals
+    card = Card(...)                              read without running the file: literals, and
+                                                       the names of `differences`
     class Config(Strict)                               its settings
     def settle(config, exemplars)                      its settings once it is known how many
                                                        exemplars there are; default: as they are
@@ -61,8 +62,8 @@ class Card:
         title: one line.
         paper: where it was published, or "this library".
         plugs_in: the parts of SAM it touches.
-        prompts: what it needs at test time: "none", or "oracle ..." when it reads the truth.
         licence_note: what binds a user of the published code; ours is Apache-2.0.
+        prompts: what it needs at test time: "none", or "oracle ..." when it reads the truth.
         trains: False for methods that only remember exemplars.
         trivial: a baseline that no method may lose to.
         differs: what is not as in the paper, and why: pairs of a sentence and its reason.
@@ -74,8 +75,8 @@ class Card:
     title: str
     paper: str
     plugs_in: str
-    prompts: str
     licence_note: str
+    prompts: str = "none"
     trains: bool = True
     trivial: bool = False
     differs: tuple[tuple[str, str], ...] = ()

@@ -17,7 +17,6 @@ card = Card(
     title="The label map of the exemplar with the closest image embedding",
     paper="this library",
     plugs_in="nothing",
-    prompts="none",
     licence_note="ours",
     trains=False,
     trivial=True,

@@ -13,7 +13,6 @@ card = Card(
     title="The whole decoder trained on frozen image embeddings",
     paper="this library",
     plugs_in="decoder",
-    prompts="none",
     licence_note="ours",
 )
 

@@ -24,7 +24,6 @@ card = Card(
     title="The whole SAM trained: the encoder slowly, or its last stages only, and the decoder",
     paper="this library",
     plugs_in="encoder, decoder",
-    prompts="none",
     licence_note="ours",
 )
 

@@ -15,8 +15,8 @@ from torch import Generator, Tensor
 from samplar.methods.asking import shown_classes
 from samplar.methods.oracle_prompts import box_of
 from samplar.sam.prompt import Prompts
+from samplar.types import IGNORE
 
-IGNORE = 255
 COUNTS = (1, 3, 5, 9)
 """How many points a correction has: one of these."""
 FARTHEST = 5

@@ -13,19 +13,18 @@ from samplar.errors import UsageError
 from samplar.methods.contract import Batch, Card, Memory
 from samplar.sam.model import Sam
 from samplar.sam.precision import at_least_single
+from samplar.types import IGNORE
 
 card = Card(
     name="linear-probe",
     title="Ridge regression from each cell of the frozen embedding to its class",
     paper="this library",
     plugs_in="nothing",
-    prompts="none",
     licence_note="ours",
     trains=False,
     trivial=True,
 )
 
-IGNORE = 255
 SHARPNESS = 10.0
 """From regressed class shares, which lie near 0 and 1, to logits."""
 

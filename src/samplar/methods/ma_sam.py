@@ -17,6 +17,7 @@ from samplar.config.base import Strict
 from samplar.config.loss import LossConfig
 from samplar.methods.bottleneck import Start
 from samplar.methods.contract import Batch, Card, Memory
+from samplar.methods.differences import ADAPTERS_START_AT_ZERO
 from samplar.methods.fact import add_fact
 from samplar.methods.pixel_head import PixelHead
 from samplar.methods.slab_adapter import SlabAdapter
@@ -31,7 +32,6 @@ card = Card(
     title="Slices seen among their neighbours by adapters, FacT on q and v, a decoder to the pixel",
     paper="Chen et al. 2023, arXiv 2309.08842",
     plugs_in="encoder, prompt encoder, decoder",
-    prompts="none",
     licence_note="published code is Apache-2.0",
     differs=(
         (
@@ -39,11 +39,7 @@ card = Card(
             "The paper labels whole volumes and supervises all five slices. An exemplar is one "
             "labelled slice; its neighbours are seen and have no labels.",
         ),
-        (
-            "Adapters start at zero.",
-            "The published ones start at random, so that training begins away from SAM. "
-            "`start: random` does the same.",
-        ),
+        ADAPTERS_START_AT_ZERO,
         (
             "No dropout between the factors of FacT.",
             "The published code drops a tenth while it trains. All draws here are of the "

@@ -20,6 +20,7 @@ from samplar.methods.bottleneck import Start
 from samplar.methods.contract import Batch, Card, Memory, Pass
 from samplar.methods.deep_supervision import supervised
 from samplar.methods.dense_layers import averaged
+from samplar.methods.differences import ADAPTERS_START_AT_ZERO
 from samplar.methods.head import HeadInit, set_class_tokens
 from samplar.methods.lora import add_lora
 from samplar.methods.mlp_adapter import MlpAdapter
@@ -35,14 +36,9 @@ card = Card(
     title="LoRA and adapters in the encoder, a dense head on four of its depths",
     paper="Yan et al. 2024, IJCAI",
     plugs_in="encoder, prompt encoder, decoder",
-    prompts="none",
     licence_note="published code has no licence and was not used",
     differs=(
-        (
-            "Adapters start at zero.",
-            "The published ones start at random, so that training begins away from SAM. "
-            "`start: random` does the same.",
-        ),
+        ADAPTERS_START_AT_ZERO,
         (
             "The head norms every image by itself.",
             "Published: batch norm. A batch of a few slices, made from a few exemplars, has "

@@ -23,6 +23,7 @@ from samplar.methods.contract import Batch, Card, Memory, Pass
 from samplar.methods.deep_supervision import supervised
 from samplar.methods.dense_layers import averaged, stretched
 from samplar.methods.detail import CoarseMasks, DeepBranch, DetailHead
+from samplar.methods.differences import ADAPTERS_START_AT_ZERO
 from samplar.methods.levels import LevelSum, copied_neck
 from samplar.methods.multi_scale import MultiScale
 from samplar.methods.two_way import read_both_ways
@@ -37,14 +38,9 @@ card = Card(
     title="Multi-scale adapters, four depths of the encoder, details of the image",
     paper="Gao et al. 2024, arXiv 2408.04326",
     plugs_in="encoder, decoder",
-    prompts="none",
     licence_note="published code has no licence and was not used",
     differs=(
-        (
-            "Adapters start at zero.",
-            "The published ones start at random, so that training begins away from SAM. "
-            "`start: random` does the same.",
-        ),
+        ADAPTERS_START_AT_ZERO,
         (
             "The new heads norm every image by itself.",
             "Published: batch norm. A batch of a few slices, made from a few exemplars, has "

@@ -19,6 +19,7 @@ from samplar.methods.bottleneck import Start, add_bottlenecks
 from samplar.methods.class_points import ClassPoints, drawn_points, true_points
 from samplar.methods.contract import Batch, Card, Memory, decode_classes
 from samplar.methods.depth_attention import add_depth
+from samplar.methods.differences import ADAPTERS_START_AT_ZERO
 from samplar.methods.head import HeadInit, set_class_tokens
 from samplar.methods.hyper_prompt import add_hyper_prompts
 from samplar.methods.released_med_sa import as_released
@@ -31,14 +32,9 @@ card = Card(
     title="Bottleneck adapters in every encoder block, the whole decoder trained",
     paper="Wu et al. 2023, arXiv 2304.12620",
     plugs_in="encoder, decoder",
-    prompts="none",
     licence_note="published code is GPL-3.0 and was not used",
     differs=(
-        (
-            "Adapters start at zero.",
-            "The published ones start at random, so that training begins away from SAM. "
-            "`start: random` does the same.",
-        ),
+        ADAPTERS_START_AT_ZERO,
         (
             "No click is needed: one mask token per class, decoded once.",
             "The paper clicks into every structure, in tests too, with the truth at hand. "

@@ -27,19 +27,16 @@ from samplar.methods.region import fit_level
 from samplar.methods.target import class_features, mean_of_exemplars
 from samplar.sam.guidance import Guidance
 from samplar.sam.model import Sam
+from samplar.types import IGNORE
 
 card = Card(
     name="persam",
     title="SAM pointed at what looks most like the exemplar, without training",
     paper="Zhang et al. 2023, arXiv 2305.03048",
     plugs_in="prompt, decoder",
-    prompts="none",
     licence_note="published code is MIT",
     trains=False,
 )
-
-
-IGNORE = 255
 
 
 class Config(Strict):

@@ -21,18 +21,16 @@ from samplar.methods.mask_weights import fit_weights, weighted
 from samplar.methods.pointing import ask_points, find_priors
 from samplar.methods.target import class_features, mean_of_exemplars
 from samplar.sam.model import Sam
+from samplar.types import IGNORE
 
 card = Card(
     name="persam-f",
     title="PerSAM with two fitted numbers a class that weigh SAM's three masks",
     paper="Zhang et al. 2023, arXiv 2305.03048",
     plugs_in="prompt",
-    prompts="none",
     licence_note="published code is MIT",
     trains=False,
 )
-
-IGNORE = 255
 
 
 class Config(Strict):

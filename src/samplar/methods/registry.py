@@ -15,10 +15,11 @@ from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from samplar.config.base import Strict, nearest
 from samplar.errors import UsageError
-from samplar.methods import contract
+from samplar.methods import contract, differences
 from samplar.methods.contract import Card, Method
 
 FOLDERS_VARIABLE = "SAMPLAR_METHODS"
@@ -140,7 +141,7 @@ def _card_in(text: str, path: Path) -> Card | None:
 def _literal_card(call: ast.expr, path: Path) -> Card:
     try:
         keywords = call.keywords if isinstance(call, ast.Call) else []
-        return Card(**{str(k.arg): ast.literal_eval(k.value) for k in keywords})
+        return Card(**{str(k.arg): _literal(k.value) for k in keywords})
     except (TypeError, ValueError) as error:
         raise UsageError(
             f"the card cannot be read: {error}",
@@ -148,6 +149,19 @@ def _literal_card(call: ast.expr, path: Path) -> Card:
             code="methods.card",
             path=path,
         ) from error
+
+
+def _literal(value: ast.expr) -> Any:
+    """Evaluate a literal, in which names of `differences` may stand."""
+    return ast.literal_eval(_Shared().visit(value))
+
+
+class _Shared(ast.NodeTransformer):
+    """Writes what a name of `differences` stands for in its place."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        found = vars(differences).get(node.id) if node.id.isupper() else None
+        return node if found is None else ast.parse(repr(found), mode="eval").body
 
 
 def _import(path: Path) -> ModuleType:

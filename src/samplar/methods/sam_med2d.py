@@ -21,8 +21,8 @@ from samplar.methods.asking import class_logits, decode_rows, shown_classes
 from samplar.methods.bottleneck import Start
 from samplar.methods.contract import Batch, Card, Memory, Pass
 from samplar.methods.conv_adapter import ConvAdapter
+from samplar.methods.differences import ALL_PARTS_IN_ONE_BOX
 from samplar.methods.interaction import (
-    IGNORE,
     Targets,
     correcting_points,
     draw_targets,
@@ -34,6 +34,7 @@ from samplar.sam.model import Sam
 from samplar.sam.prompt import Prompts
 from samplar.sam.sites import select_blocks
 from samplar.sam.unfilled import built_on
+from samplar.types import IGNORE
 
 card = Card(
     name="sam-med2d",
@@ -53,10 +54,7 @@ card = Card(
             "The published code compares every prediction with one IoU of the whole batch; "
             "`loss: {quality_of: batch}`.",
         ),
-        (
-            "Boxes of a structure, not of its largest connected part.",
-            "A class of a data set may have several parts, and all of them are to be found.",
-        ),
+        ALL_PARTS_IN_ONE_BOX,
         (
             "Points for clicks in use lie deepest in what is wrong.",
             "The published test draws them, so that two runs differ.",

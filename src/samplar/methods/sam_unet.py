@@ -21,6 +21,7 @@ from samplar.config.loss import MaskLossConfig
 from samplar.methods.asking import class_logits, shown_classes
 from samplar.methods.bottleneck import Start
 from samplar.methods.contract import Batch, Card, Memory, Pass
+from samplar.methods.differences import ALL_PARTS_IN_ONE_BOX
 from samplar.methods.interaction import draw_targets, moved_boxes
 from samplar.methods.oracle_prompts import box_prompts, truth_of
 from samplar.methods.resnet import RESNET_34, RESNET_50, SMALL
@@ -55,10 +56,7 @@ card = Card(
             "Published: it does from the start, so that training begins away from SAM. "
             "`start: random` does so too.",
         ),
-        (
-            "Boxes of a structure, not of its largest connected part.",
-            "A class of a data set may have several parts, and all of them are to be found.",
-        ),
+        ALL_PARTS_IN_ONE_BOX,
         (
             "Masks of one image may not overlap: the smaller one is in front.",
             "The paper segments one structure at a time and scores each by itself.",

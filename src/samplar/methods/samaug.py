@@ -14,13 +14,12 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from samplar.config.base import Strict
 from samplar.config.loss import LossConfig
 from samplar.methods.automatic import Sieve
 from samplar.methods.certainty import averaged, surer
 from samplar.methods.contract import Batch, Card, Memory, Pass
 from samplar.methods.prior_maps import INPUTS, Fusion, fused, prior_maps
-from samplar.methods.task_network import FROM_SCRATCH, Kind, make_network, run_network
+from samplar.methods.task_network import FROM_SCRATCH, Kind, Shape, make_network, run_network
 from samplar.sam.model import Sam
 
 card = Card(
@@ -28,7 +27,6 @@ card = Card(
     title="A network from scratch that also sees what SAM's automatic masks say of the image",
     paper="Zhang et al. 2023, arXiv 2304.11332",
     plugs_in="data, instead of SAM",
-    prompts="none",
     licence_note="no licence was published; nothing of the published code was used",
     differs=(
         (
@@ -63,14 +61,10 @@ FIT = {**FROM_SCRATCH, "training": {**FROM_SCRATCH["training"], "pool": 200}}
 """As for `unet`, but for fewer images, since SAM is asked many times about each."""
 
 
-class Config(Strict):
+class Config(Shape):
     """Which masks of SAM count, how they are shown, and what learns from them."""
 
     network: Kind = "unet"
-    width: int = Field(default=16, ge=4, le=128)
-    """Channels at full resolution; twice as many on each level below."""
-    levels: int = Field(default=6, ge=3, le=8)
-    """Resolutions; each has half the one before."""
     fusion: Fusion = "add"
     """add: to the second and third channel; stack: as further channels; replace: for grey images,
     in place of the second and third."""
@@ -97,13 +91,9 @@ def attach(sam: Sam, config: Config, classes: int) -> None:
     Raises:
         UsageError: `methods.extra` without MONAI.
     """
+    inputs = INPUTS[config.fusion]
     made = make_network(
-        config.network,
-        method=card.name,
-        inputs=INPUTS[config.fusion],
-        outputs=classes + 1,
-        width=config.width,
-        levels=config.levels,
+        config.network, config, method=card.name, inputs=inputs, outputs=classes + 1
     )
     sam.add_module("task_network", made.eval().to(sam.device))
 

@@ -15,7 +15,6 @@ card = Card(
     title="LoRA in the encoder, the whole decoder trained, one mask token per class",
     paper="Zhang and Liu 2023, arXiv 2304.13785",
     plugs_in="encoder, prompt encoder, decoder",
-    prompts="none",
     licence_note="published code is MIT",
 )
 

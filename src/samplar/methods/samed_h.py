@@ -16,7 +16,6 @@ card = Card(
     title="SAMed on ViT-H, whose learning rate decays early and steeply",
     paper="Zhang and Liu 2023, arXiv 2304.13785, readme of the code",
     plugs_in="encoder, prompt encoder, decoder",
-    prompts="none",
     licence_note="published code is MIT",
     differs=(
         (

@@ -15,7 +15,6 @@ card = Card(
     title="SAMed with LoRA instead of full training in the decoder's transformer",
     paper="Zhang and Liu 2023, arXiv 2304.13785",
     plugs_in="encoder, prompt encoder, decoder",
-    prompts="none",
     licence_note="published code is MIT",
 )
 

@@ -32,7 +32,6 @@ card = Card(
     title="The decoder, trained on slices whole and closer, and a small U-Net beside it",
     paper="this library",
     plugs_in="decoder, beside SAM",
-    prompts="none",
     licence_note="ours",
 )
 

@@ -12,8 +12,11 @@ from typing import Any, Literal
 
 import torch.nn.functional as F
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
 
+from samplar.config.base import Strict
+from samplar.config.loss import LossConfig
 from samplar.errors import UsageError
 
 Kind = Literal["unet", "segresnet"]
@@ -27,25 +30,32 @@ FROM_SCRATCH: dict[str, dict[str, Any]] = {
 """Settings of a fit for such networks: a long run, on whole exemplars with nothing pasted."""
 
 
-def make_network(
-    kind: Kind, *, method: str, inputs: int, outputs: int, width: int, levels: int
-) -> nn.Module:
+class Shape(Strict):
+    """How large such a network is, and what it is trained with."""
+
+    width: int = Field(default=16, ge=4, le=128)
+    """Channels at full resolution; twice as many on each level below, up to 256 in a U-Net."""
+    levels: int = Field(default=6, ge=3, le=8)
+    """Resolutions; each has half the one before. With 6, a bottom cell spans 32 pixels."""
+    loss: LossConfig = LossConfig(ce=1.0, dice=1.0)
+
+
+def make_network(kind: Kind, shape: Shape, *, method: str, inputs: int, outputs: int) -> nn.Module:
     """Build a network from images (b, inputs, h, w) to logits (b, outputs, h, w).
 
     Args:
         kind: which.
+        shape: its width and levels.
         method: named in the error.
         inputs: channels.
         outputs: classes with background.
-        width: channels at full resolution; twice as many on each level below, for `unet` up to 256.
-        levels: resolutions; each has half the one before.
 
     Raises:
         UsageError: `methods.extra` without MONAI.
     """
     make = _unet if kind == "unet" else _segresnet
     try:
-        return make(inputs, outputs, width, levels)
+        return make(inputs, outputs, shape.width, shape.levels)
     except ImportError as error:
         raise UsageError(
             f"{method} is built with the package monai, which is not installed",

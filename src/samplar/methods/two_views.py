@@ -21,10 +21,9 @@ from jaxtyping import Float, Int, Integer, Shaped
 from torch import Tensor
 
 from samplar.sam.prompt import Prompts
+from samplar.types import IGNORE
 
 Layout = Literal["around", "inside"]
-
-IGNORE = 255
 
 
 def views_per_image(layout: Layout) -> int:

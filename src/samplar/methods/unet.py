@@ -8,13 +8,11 @@ nothing pasted. SAM is there for its frame alone; its encoder is never run.
 from __future__ import annotations
 
 from jaxtyping import Float
-from pydantic import Field
 from torch import Tensor
 
-from samplar.config.base import Strict
 from samplar.config.loss import LossConfig
 from samplar.methods.contract import Batch, Card, Memory
-from samplar.methods.task_network import FROM_SCRATCH, make_network, run_network
+from samplar.methods.task_network import FROM_SCRATCH, Shape, make_network, run_network
 from samplar.sam.model import Sam
 
 card = Card(
@@ -22,7 +20,6 @@ card = Card(
     title="A U-Net trained from scratch, without SAM",
     paper="Isensee et al. 2021, Nature Methods 18; MONAI's DynUNet",
     plugs_in="instead of SAM",
-    prompts="none",
     licence_note="MONAI is Apache-2.0",
 )
 
@@ -30,14 +27,8 @@ EMBEDS = False
 FIT = FROM_SCRATCH
 
 
-class Config(Strict):
+class Config(Shape):
     """Size of the network, and the loss."""
-
-    width: int = Field(default=16, ge=4, le=128)
-    """Channels at full resolution; twice as many on each level below, up to 256."""
-    levels: int = Field(default=6, ge=3, le=8)
-    """Resolutions; each has half the one before. With 6, a bottom cell spans 32 pixels."""
-    loss: LossConfig = LossConfig(ce=1.0, dice=1.0)
 
 
 def attach(sam: Sam, config: Config, classes: int) -> None:
@@ -46,14 +37,7 @@ def attach(sam: Sam, config: Config, classes: int) -> None:
     Raises:
         UsageError: `methods.extra` without MONAI.
     """
-    made = make_network(
-        "unet",
-        method=card.name,
-        inputs=3,
-        outputs=classes + 1,
-        width=config.width,
-        levels=config.levels,
-    )
+    made = make_network("unet", config, method=card.name, inputs=3, outputs=classes + 1)
     sam.add_module("unet", made.eval().to(sam.device))
 
 

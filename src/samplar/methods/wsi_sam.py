@@ -23,7 +23,6 @@ from samplar.methods.interaction import draw_targets, first_prompts
 from samplar.methods.linked import Answers, Linked, add_view_decoders, ask_both, link
 from samplar.methods.oracle_prompts import box_prompts
 from samplar.methods.two_views import (
-    IGNORE,
     Layout,
     high_views,
     joined,
@@ -36,13 +35,13 @@ from samplar.methods.view_decoder import Start
 from samplar.sam.device import encoder_batch
 from samplar.sam.early import encode_with_early
 from samplar.sam.model import NO_PROMPT, Sam
+from samplar.types import IGNORE
 
 card = Card(
     name="wsi-sam",
     title="A high-resolution view and a wider one, with tokens and a decoder for each, added up",
     paper="Liu et al. 2024, arXiv 2403.09257",
     plugs_in="data, decoder",
-    prompts="none",
     licence_note="no licence was published; nothing of the published code was used",
     differs=(
         (

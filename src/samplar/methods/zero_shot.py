@@ -22,6 +22,7 @@ from samplar.methods.content import content_masks, content_sizes
 from samplar.methods.contract import Batch, Card, Memory
 from samplar.methods.oracle_prompts import box_prompts, point_prompts, truth_of
 from samplar.sam.model import Sam
+from samplar.types import IGNORE
 
 card = Card(
     name="zero-shot",
@@ -32,8 +33,6 @@ card = Card(
     licence_note="Apache-2.0",
     trains=False,
 )
-
-IGNORE = 255
 
 
 class Config(Strict):

@@ -20,11 +20,11 @@ from samplar.evaluation.trust import Calibration, Held
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
 from samplar.exemplars.folds import subject_folds, why_no_folds
 from samplar.exemplars.roi import Region
-from samplar.io.labels import IGNORE
 from samplar.methods.adapted import AdaptedSam
 from samplar.prediction.temperatures import Temperatures, near_found
 from samplar.prediction.two_looks import segmented
 from samplar.prediction.views import further_frames
+from samplar.types import IGNORE
 
 MOST = 16
 """Exemplars looked at, at most: two numbers are fitted, and each look costs a prediction."""

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from samplar.evaluation.overlap import overlap
-from samplar.io.labels import IGNORE
+from samplar.types import IGNORE
 
 Rank = Literal["best", "median", "worst"]
 

@@ -8,7 +8,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
-from samplar.io.labels import IGNORE
+from samplar.types import IGNORE
 
 HOLE_MARGIN = 3.0
 """Pixels by which organs are widened before they are painted out: masks miss their blurred rim."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from samplar.io.labels import IGNORE
 from samplar.synthesis.draw import Pair
 from samplar.synthesis.shape import Window, hull
+from samplar.types import IGNORE
 
 
 @dataclass(frozen=True)

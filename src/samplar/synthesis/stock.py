@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from samplar.errors import InputError
-from samplar.io.labels import IGNORE
 from samplar.synthesis.background import paint_out
 from samplar.synthesis.organs import Organ, find_organs
 from samplar.synthesis.resample import Layers, make_layers
 from samplar.synthesis.samples import Samples
+from samplar.types import IGNORE
 
 
 @dataclass(frozen=True)

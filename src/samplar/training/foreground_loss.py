@@ -12,7 +12,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from samplar.config.loss import ForegroundLossConfig
-from samplar.training.losses import IGNORE
+from samplar.types import IGNORE
 
 
 def foreground_loss(

@@ -8,8 +8,7 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from samplar.config.loss import LossConfig
-
-IGNORE = 255
+from samplar.types import IGNORE
 
 
 def segmentation_loss(

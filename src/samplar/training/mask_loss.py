@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from samplar.config.loss import MaskLossConfig
-from samplar.training.losses import IGNORE
+from samplar.types import IGNORE
 
 SLIVER = 1e-7
 """Keeps an IoU of nothing with nothing at 1."""

@@ -14,9 +14,10 @@ from samplar.methods.contract import Pass
 from samplar.sam.precision import autocast
 from samplar.synthesis.samples import Samples
 from samplar.training.foreground_loss import foreground_loss
-from samplar.training.losses import IGNORE, segmentation_loss
+from samplar.training.losses import segmentation_loss
 from samplar.training.mask_loss import mask_loss
 from samplar.training.saliency_loss import saliency_loss
+from samplar.types import IGNORE
 
 
 def pass_losses(

@@ -24,7 +24,7 @@ from samplar.methods.oracle_prompts import box_prompts
 from samplar.sam.model import Sam
 from samplar.sam.precision import autocast
 from samplar.synthesis.samples import Samples
-from samplar.training.losses import IGNORE
+from samplar.types import IGNORE
 
 BOUND = 0.995
 """Least mean Dice between the masks of both precisions."""

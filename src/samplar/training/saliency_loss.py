@@ -13,7 +13,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from samplar.config.loss import SaliencyLossConfig
-from samplar.training.losses import IGNORE
+from samplar.types import IGNORE
 
 WINDOW = 7
 SIGMA = 1.5

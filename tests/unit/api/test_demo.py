@@ -9,8 +9,8 @@ from phantom_sets import volume, write_nifti
 from samplar.api.demo import BASELINES, METHOD, NOTE, demonstrate, refuse_existing, split_slices
 from samplar.errors import UsageError
 from samplar.io.dataset import read_case, read_dataset
-from samplar.io.labels import IGNORE
 from samplar.training.fit import Told
+from samplar.types import IGNORE
 
 FEW = (1, 4)
 

@@ -8,7 +8,7 @@ from monai.metrics import HausdorffDistanceMetric
 from samplar.errors import InputError, UsageError
 from samplar.evaluation.protocols import score_case
 from samplar.evaluation.scores import ClassScore
-from samplar.io.labels import IGNORE
+from samplar.types import IGNORE
 
 SHAPE = (10, 10, 10)
 

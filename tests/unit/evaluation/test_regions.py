@@ -8,7 +8,8 @@ import pytest
 from samplar.errors import InputError
 from samplar.evaluation.protocols import score_case
 from samplar.evaluation.regions import read_regions, score_regions
-from samplar.io.labels import IGNORE, LabelSet
+from samplar.io.labels import LabelSet
+from samplar.types import IGNORE
 
 BRATS = LabelSet(("core", "oedema", "enhancing"), (1, 2, 4))
 GIVEN = {"spacing": (1.0, 1.0, 2.0), "unit": "mm", "tolerance": 1.0}

@@ -6,7 +6,8 @@ import pytest
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
 from samplar.exemplars.roi import USUAL_SPREAD, Region, close_ups, region_of
 from samplar.exemplars.window import Window
-from samplar.io.labels import IGNORE, LabelSet
+from samplar.io.labels import LabelSet
+from samplar.types import IGNORE
 
 SHAPE = (40, 60)
 

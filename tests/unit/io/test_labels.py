@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from samplar.errors import InputError
-from samplar.io.labels import IGNORE, MAX_CLASSES, LabelSet, count_values
+from samplar.io.labels import MAX_CLASSES, LabelSet, count_values
+from samplar.types import IGNORE
 
 LABELS = LabelSet(("liver", "tumour"), (2, 300), ignore=7)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from samplar.io.labels import IGNORE
 from samplar.io.overlay import PALETTE, colour_of, contact_sheet, outline, png_bytes
+from samplar.types import IGNORE
 
 
 def lab(colour, sight) -> np.ndarray:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from samplar.methods.pixel_unet import PixelUNet
-from samplar.methods.task_network import make_network
+from samplar.methods.task_network import Shape, make_network
 
 SHAPES = [(3, 2, 4, 3), (3, 5, 16, 6), (1, 2, 96, 4)]
 
@@ -39,7 +39,8 @@ def blocks_of_monai(network, levels):
 @torch.no_grad()
 def test_is_the_network_of_monai(inputs, outputs, width, levels):
     shape = {"width": width, "levels": levels}
-    theirs = make_network("unet", method="unet", inputs=inputs, outputs=outputs, **shape).eval()
+    counts = {"inputs": inputs, "outputs": outputs}
+    theirs = make_network("unet", Shape(**shape), method="unet", **counts).eval()
     ours = PixelUNet(inputs, outputs, **shape).eval()
     blocks = [*ours.down, *ours.grow, *ours.join, ours.masks]
     chance = torch.Generator().manual_seed(0)

@@ -10,10 +10,12 @@ import pytest
 from samplar.errors import UsageError
 from samplar.methods import contract, registry
 from samplar.methods.contract import Card
+from samplar.methods.differences import ALL_PARTS_IN_ONE_BOX
 from samplar.methods.registry import cards, load_method, read_card
 
 SIMPLE = """
 from samplar.methods.contract import Card
+from samplar.methods.differences import ALL_PARTS_IN_ONE_BOX
 
 card = Card(
     name="{name}", title="A title", paper="a paper", plugs_in="decoder", prompts="none",
@@ -69,7 +71,7 @@ def test_what_a_file_leaves_out_is_the_default(folder):
     put(folder, "bare")
     method = load_method("bare")
     assert method.card == Card(
-        "bare", "A title", "a paper", "decoder", "none", "ours", trains=False
+        "bare", "A title", "a paper", "decoder", "ours", "none", trains=False
     )
     assert method.attach is contract.attach_nothing
     assert method.remember is contract.remember_nothing
@@ -99,6 +101,8 @@ def test_settings_may_name_types_of_their_own_file(folder):
         "card = Card('a', 'b', 'c', 'd', 'e', 'f')",
         "card = 3",
         "card = Card(nom='a')",
+        "card = Card(name=NOT_SHARED)",
+        "card = Card(name=annotations)",
         "def broken(:\n",
         "\0",
     ],
@@ -107,6 +111,13 @@ def test_an_unreadable_card_is_refused_with_its_file(folder, text):
     path = put(folder, "odd", text)
     error = refusal(cards)
     assert (error.code, error.path) == ("methods.card", str(path))
+
+
+def test_a_card_may_name_a_difference_that_others_have_too(folder):
+    more = "trains=False, differs=(ALL_PARTS_IN_ONE_BOX, ('b', 'c'))"
+    card = read_card(put(folder, "odd", SIMPLE.replace("trains=False", more)))
+    assert card is not None
+    assert card.differs == (ALL_PARTS_IN_ONE_BOX, ("b", "c"))
 
 
 def test_a_file_that_is_not_text_is_refused(folder):

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from samplar.io.labels import IGNORE
 from samplar.report.slices import SliceScore, pick_slices, score_slices
+from samplar.types import IGNORE
 
 
 def scores(*values: tuple[str, float], pixels: int = 9) -> list[SliceScore]:

@@ -11,9 +11,9 @@ import torch
 from samplar.config.loss import SaliencyLossConfig
 from samplar.methods.contract import Pass
 from samplar.methods.deep_supervision import supervised
-from samplar.training.losses import IGNORE
 from samplar.training.passes import pass_loss
 from samplar.training.saliency_loss import saliency_loss, similarity
+from samplar.types import IGNORE
 
 ONLY = {"ce": 0.0, "iou": 0.0, "ssim": 0.0, "l1": 0.0}
 
