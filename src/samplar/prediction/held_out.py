@@ -32,7 +32,7 @@ MOST = 16
 MANY = 2**20
 """Pixels that a temperature is fitted to, at most: of more, every second, or third, and so on."""
 
-ENOUGH = 20.0
+ENOUGH = 15.0
 """Mean DSC on the held-out exemplars below which a refit cannot stand in for the model."""
 
 
