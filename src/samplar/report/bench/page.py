@@ -152,7 +152,8 @@ def _curves(data: BenchData, name: str) -> Html:
         return Html("")
     caption = (
         "Mean DSC over the number of exemplars; the bars are one standard deviation over draws and "
-        "seeds. Dashed: trivial baselines. The axis does not begin at 0."
+        "seeds, where there are several. Dashed: trivial baselines. The axis begins at the ten "
+        "below the lowest value, not always at 0."
     )
     return element("figure.curves", chart, element("figcaption.label", caption))
 
