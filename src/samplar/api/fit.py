@@ -21,7 +21,7 @@ from samplar.exemplars.manifest import Manifest, write_manifest
 from samplar.exemplars.roi import Region
 from samplar.io.dataset import read_dataset
 from samplar.io.lock import sole_writer
-from samplar.methods.adapted import AdaptedSam
+from samplar.methods.adapted import AdaptedSam, Keeper
 from samplar.methods.contract import Method
 from samplar.methods.registry import load_method
 from samplar.prediction.adapter import TENSORS, describe, save_adapter
@@ -64,7 +64,13 @@ class Fitted:
 
 
 def fit(
-    config: FitConfig, out: Path, *, told: Told, resume: bool = False, report: bool = True
+    config: FitConfig,
+    out: Path,
+    *,
+    told: Told,
+    resume: bool = False,
+    report: bool = True,
+    keeper: Keeper | None = None,
 ) -> Fitted:
     """Read, choose exemplars, attach the method, train, and write the run folder.
 
@@ -74,6 +80,7 @@ def fit(
         told: whom to tell how far it is.
         resume: take up the newest checkpoint of the same run.
         report: write the page as well, which takes a second or two.
+        keeper: keeps what the frozen part of the encoder makes of images, for other fits.
 
     Raises:
         SamplarError: for every problem the user can mend.
@@ -81,10 +88,18 @@ def fit(
     with sole_writer(out) as note:
         if note:
             told.note(note)
-        return _fit(config, out, told=told, resume=resume, report=report)
+        return _fit(config, out, told=told, resume=resume, report=report, keeper=keeper)
 
 
-def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool) -> Fitted:
+def _fit(
+    config: FitConfig,
+    out: Path,
+    *,
+    told: Told,
+    resume: bool,
+    report: bool,
+    keeper: Keeper | None,
+) -> Fitted:
     start = time.monotonic()
     run = open_run(out, resume=resume)
     method = load_method(config.method)
@@ -118,6 +133,7 @@ def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool
         told.note(estimate.line())
     ready = time.monotonic()
     show = None if held.reason_against(model) else held.show
+    model.keeper = keeper  # only now, and not longer: estimate and probes measure the computing
     adapt(
         model,
         exemplars,
@@ -129,6 +145,7 @@ def _fit(config: FitConfig, out: Path, *, told: Told, resume: bool, report: bool
         show=show,
         closer=None if roi is None else CloseUps(roi.share, lambda: _worth(held, told)),
     )
+    model.keeper = None
     calibration = _told(held.calibration(model), told)
     predicted_in, agreement = _ended_in(model, samples, config, precisions.frozen, told)
     sequences = len(dataset.labelled[0].images)

@@ -66,7 +66,8 @@ class Cost(Strict):
     `total` all from start to end, with reading, choosing the precision and scoring. So many scored
     slices as `encoded_before` had passed the frozen encoder in an earlier cell, which makes
     `prediction` and `total` shorter than they would be alone, by about the `spared` seconds that it
-    had taken then.
+    had taken then. `pool_encoded_before` and `pool_spared` say the same of training images, and of
+    `synthesis`.
     """
 
     synthesis: float | None = None
@@ -79,6 +80,8 @@ class Cost(Strict):
     trainable_parameters: int
     encoded_before: int = 0
     spared: float = 0.0
+    pool_encoded_before: int = 0
+    pool_spared: float = 0.0
 
 
 class Machine(Strict):

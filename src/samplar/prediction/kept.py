@@ -27,12 +27,10 @@ class KeptPrefixes:
 
     Args:
         folder: existing; whoever made it removes it.
-        precision: in which the models compute.
     """
 
-    def __init__(self, folder: Path, *, precision: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.precision = precision
         self.found = 0
         """Slices that were found here."""
         self.spared = 0.0
@@ -56,7 +54,9 @@ class KeptPrefixes:
 
     def _digest(self, images: Tensor, which: str) -> str:
         threads = torch.get_num_threads()  # which may decide the last bit
-        known = f"{HOLDS} {which} {self.precision} {threads} {tuple(images.shape)}"
+        kind = images.device.type
+        autocast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+        known = f"{HOLDS} {which} {autocast} {threads} {tuple(images.shape)} {images.dtype}"
         hashed = hashlib.sha256(known.encode())
         hashed.update(images.detach().cpu().contiguous().numpy().tobytes())
         return hashed.hexdigest()

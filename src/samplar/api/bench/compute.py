@@ -13,6 +13,7 @@ from pathlib import Path
 from samplar.api.bench.clock import Clock
 from samplar.api.bench.machine import this_machine
 from samplar.api.bench.plan import Planned
+from samplar.api.bench.results import PREFIXES
 from samplar.api.bench.task import Task
 from samplar.api.evaluate import evaluate
 from samplar.api.fit import fit
@@ -77,18 +78,17 @@ def _computed(task: Task, work: Path, note: Callable[[str], None]) -> Cell:
     start, clock, config = time.monotonic(), Clock(), task.config
     shutil.rmtree(work, ignore_errors=True)
     told = Told(stage=clock.stage, step=clock.step, note=note)
-    fitted = fit(config, work / "run", told=told, report=False)
+    pool, slices = _keeper(task, task.cell.pool), _keeper(task, "slices")
+    fitted = fit(config, work / "run", told=told, report=False, keeper=pool)
     inputs = find_inputs([config.dataset], split=task.split, subset="test")
-    card, keeper = read_card(work / "run"), None
-    if chosen_device(config.device).type == "cpu":  # elsewhere encoding is quicker than reading
-        keeper = KeptPrefixes(task.results.area("work/prefixes"), precision=card.precision)
+    card = read_card(work / "run")
     predicted = predict(
         work / "run",
         inputs,
         work / "predictions",
         options=Options(strict=True, probabilities=True),
         device=config.device,
-        keeper=keeper,
+        keeper=slices,
         on_case=_nobody,
     )
     scoring = time.monotonic()
@@ -104,8 +104,10 @@ def _computed(task: Task, work: Path, note: Callable[[str], None]) -> Cell:
         peak_memory_bytes=peak_memory(),
         adapter_bytes=fitted.cost["adapter_bytes"],
         trainable_parameters=fitted.cost["trainable_parameters"],
-        encoded_before=0 if keeper is None else keeper.found,
-        spared=0.0 if keeper is None else keeper.spared,
+        encoded_before=0 if slices is None else slices.found,
+        spared=0.0 if slices is None else slices.spared,
+        pool_encoded_before=0 if pool is None else pool.found,
+        pool_spared=0.0 if pool is None else pool.spared,
     )
     return _cell(task.cell).model_copy(
         update={
@@ -121,6 +123,13 @@ def _computed(task: Task, work: Path, note: Callable[[str], None]) -> Cell:
             "overlay": overlay,
         }
     )
+
+
+def _keeper(task: Task, name: str) -> KeptPrefixes | None:
+    """Return what keeps the work of frozen encoders for other cells."""
+    if chosen_device(task.config.device).type != "cpu":  # there encoding is quicker than reading
+        return None
+    return KeptPrefixes(task.results.area(f"{PREFIXES}/{name}"))
 
 
 def _origins(listing: Path) -> Iterator[Origin]:

@@ -50,9 +50,18 @@ class Planned:
     @property
     def name(self) -> str:
         """The name of its file, without suffix."""
-        key = self.key
-        where = f"{slug(key.dataset)}--{slug(key.method)}--k{key.k}-d{key.draw}-s{key.seed}"
-        return f"{where}--{self.digest[:10]}"
+        return (
+            f"{slug(self.key.dataset)}--{slug(self.key.method)}--{self._drawn}--{self.digest[:10]}"
+        )
+
+    @property
+    def pool(self) -> str:
+        """A name that it shares with the cells whose training images may be the same."""
+        return f"{slug(self.key.dataset)}--{self._drawn}"
+
+    @property
+    def _drawn(self) -> str:
+        return f"k{self.key.k}-d{self.key.draw}-s{self.key.seed}"
 
 
 def plan(bench: BenchConfig, places: list[Place], rows: list[Row]) -> list[Planned]:

@@ -21,6 +21,9 @@ from samplar.io.atomic import ensure_writable, make_folder, whole_files, write_b
 
 CELLS = "cells"
 
+PREFIXES = "work/prefixes"
+"""Folder of what frozen encoders made of slices and pools, while a benchmark runs."""
+
 
 @dataclass(frozen=True)
 class Results:
@@ -80,6 +83,10 @@ class Results:
             return []
         return [json.loads(line) for line in self.scorings.read_text("utf-8").splitlines()]
 
+    def forget_prefixes(self, name: str = "") -> None:
+        """Remove what frozen encoders made: of one pool by its name, or all."""
+        shutil.rmtree(self.path / PREFIXES / name, ignore_errors=True)
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep others from computing into the same folder; what they left half done is removed.
@@ -103,7 +110,7 @@ class Results:
             shutil.rmtree(self.path / "work", ignore_errors=True)
             yield
         finally:
-            shutil.rmtree(self.path / "work" / "prefixes", ignore_errors=True)
+            self.forget_prefixes()
             lock.release()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,9 +128,12 @@ def run(
     Raises:
         SamplarError: what is not the fault of one cell.
     """
-    ran = Ran()
+    ran, left = Ran(), Counter(cell.pool for cell in prepared.to_do)
 
     def enter(cell: Planned, made: Cell) -> None:
+        left[cell.pool] -= 1
+        if not left[cell.pool]:
+            prepared.results.forget_prefixes(cell.pool)
         if made.failure is None:
             ran.computed.append(cell.name)
         else:

@@ -128,8 +128,8 @@ TRUST = element(
 
 COST = element(
     "p.label",
-    "Means of wall time, largest peak memory. Slices that pass the same frozen encoder in several "
-    "cells are encoded once: prediction counts what that took where it was done. Other work "
+    "Means of wall time, largest peak memory. Images that pass the same frozen encoder in several "
+    "cells are encoded once; what that took is counted in each of them. Other work "
     "on the machine counts; each cell says what machine and how many threads and processes there "
     "were.",
 )

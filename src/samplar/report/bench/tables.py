@@ -146,7 +146,8 @@ def rank_table(data: BenchData) -> Table | None:
 def cost_table(data: BenchData, dataset: str) -> Table:
     """List what a cell took, on the average.
 
-    Prediction is that of cells that found no slice encoded by another cell.
+    What a cell was spared by others is added; cells that do not know it do not count for
+    prediction.
     """
     board = data.board
     rows = []
@@ -163,10 +164,14 @@ def cost_table(data: BenchData, dataset: str) -> Table:
 
 def _cost(costs: Sequence[Cost]) -> list[str]:
     times = (
-        [cost.synthesis for cost in costs],
+        [_more(cost.synthesis, cost.pool_spared) for cost in costs],
         [cost.training for cost in costs],
-        [_prediction(cost) for cost in costs if cost.spared or not cost.encoded_before],
-        [cost.total for cost in costs],
+        [
+            _more(cost.prediction, cost.spared)
+            for cost in costs
+            if cost.spared or not cost.encoded_before
+        ],
+        [cost.total + cost.spared + cost.pool_spared for cost in costs],
     )
     peak = size(max(cost.peak_memory_bytes for cost in costs)) or UNDEFINED
     adapter = size(costs[0].adapter_bytes) or UNDEFINED
@@ -174,9 +179,9 @@ def _cost(costs: Sequence[Cost]) -> list[str]:
     return [*seconds, peak, f"{costs[0].trainable_parameters:,}", adapter]
 
 
-def _prediction(cost: Cost) -> float | None:
-    """Return what prediction would have taken if no slice had been encoded for another cell."""
-    return None if cost.prediction is None else cost.prediction + cost.spared
+def _more(seconds: float | None, spared: float) -> float | None:
+    """Return what a stage would have taken if nothing had been encoded for another cell."""
+    return None if seconds is None else seconds + spared
 
 
 def _head(data: BenchData, dataset: str, k: Column) -> str:

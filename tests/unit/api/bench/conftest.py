@@ -35,11 +35,15 @@ class Bench:
     config: Path
     results: Results
 
+    @staticmethod
+    def row(method: str) -> dict[str, Any]:
+        """Return a short row of the table."""
+        return {"method": method, "preset": "fast", "size": 32, "settings": SHORT}
+
     def write(self, **values: Any) -> None:
-        first = {"method": "decoder-only", "preset": "fast", "size": 32, "settings": SHORT}
         plain = {
             "datasets": [{"path": "set", "name": "balls", "split": "splits.json"}],
-            "methods": [first],
+            "methods": [self.row("decoder-only")],
             "k": [1, 2],
             "draws": [0],
             "strategy": "random",

@@ -9,7 +9,7 @@ import yaml
 
 from samplar.api.bench.choice import Choice
 from samplar.api.bench.estimate import Estimate
-from samplar.api.bench.results import Results
+from samplar.api.bench.results import PREFIXES, Results
 from samplar.errors import InputError, ResourceError, UsageError
 from samplar.exemplars.manifest import read_manifest
 from samplar.methods.registry import FOLDERS_VARIABLE
@@ -108,6 +108,45 @@ def test_scored_slices_are_encoded_once_for_all_methods_with_the_same_frozen_enc
     assert sorted(found) == [0, *[6] * 12]
     spared = [cell.cost.spared for cell in ran.cells().values()]
     assert sorted(spared)[0] == 0 < sorted(spared)[1]
+
+
+def test_training_images_are_encoded_once_for_all_methods_that_share_them(bench):
+    methods = ["decoder-only", "autosam-decoder", "cheap-lunch"]
+    bench.write(methods=[bench.row(name) for name in methods], k=[1])
+    bench.run()
+    cells = {cell.method: cell.cost for cell in bench.cells().values()}
+    found = {name: cells[name].pool_encoded_before for name in methods}
+    assert found == {"decoder-only": 0, "autosam-decoder": 4, "cheap-lunch": 0}
+    assert cells["autosam-decoder"].pool_spared > 0 == cells["decoder-only"].pool_spared
+
+
+def test_a_shared_pool_changes_no_score(bench):
+    bench.write(methods=[bench.row("autosam-decoder")], k=[1])
+    bench.run()
+    path = bench.file_of("autosam-decoder", 1)
+    first = bench.cells()[path.stem]
+    path.unlink()
+    bench.change(methods=[bench.row("decoder-only"), bench.row("autosam-decoder")])
+    bench.run()
+    second = bench.cells()[path.stem]
+    assert second.cost.pool_encoded_before == 4
+    assert (second.adapter_sha256, second.evaluation) == (first.adapter_sha256, first.evaluation)
+
+
+def test_a_pool_is_kept_as_long_as_cells_need_it(bench):
+    methods = [bench.row("decoder-only"), bench.row("autosam-decoder")]
+    bench.write(methods=methods, k=[1, 2])
+    there = []
+
+    def look(cell, made):
+        names = {path.name for path in (bench.results.path / PREFIXES).iterdir()}
+        there.append(sorted(names - {"slices"}))
+
+    bench.run(on_cell=look)
+    assert len(there) == 8
+    assert there[0] == ["balls--k1-d0-s0"]
+    assert "balls--k1-d0-s0" not in there[4]
+    assert there[-1] == []
 
 
 def test_only_small_pictures_stay_and_only_of_the_first_draw(ran):

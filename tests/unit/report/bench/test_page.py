@@ -138,3 +138,12 @@ def test_prediction_counts_what_was_encoded_for_an_earlier_cell(spared, shown):
     cost = made.cost.model_copy(update={"prediction": 30.0, "encoded_before": 6, "spared": spared})
     table = cost_table(bench_data([entry(made.model_copy(update={"cost": cost}))]), "heart")
     assert ("| 2 min 0 s |" in table.markdown()) == shown
+
+
+def test_what_was_encoded_for_an_earlier_cell_counts_in_every_cell():
+    made = cell("samed", subjects(50))
+    spared = {"synthesis": 10.0, "pool_spared": 170.0, "spared": 60.0, "prediction": 1.0}
+    cost = made.cost.model_copy(update={**spared, "total": 70.0})
+    table = cost_table(bench_data([entry(made.model_copy(update={"cost": cost}))]), "heart")
+    (row,) = table.rows
+    assert [row[column].text for column in (2, 4, 5)] == ["3 min 0 s", "1 min 1 s", "5 min 0 s"]
