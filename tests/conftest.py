@@ -168,7 +168,7 @@ def taught(
         if model.method.card.trains:
             train(model, pooled(model, samples), running(**config))
         else:
-            model.remember(samples.images, samples.labels)
+            model.remember(model.prefix(samples.images), samples.images, samples.labels)
         return model
 
     return teach

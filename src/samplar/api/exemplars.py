@@ -69,19 +69,11 @@ def _embedder(
 
     def embed(candidates: list[Candidate], view: View) -> np.ndarray:
         from samplar.sam.device import chosen_device
-        from samplar.sam.precision import chosen_precision
         from samplar.sam.weights import load_sam
         from samplar.training.embed import embedder
 
-        device = chosen_device(config.device)
-        precision = chosen_precision(config.training.precision, device)
-        sam = load_sam(config.weights, device=device)
-        return embedder(
-            sam,
-            dataset,
-            precision=precision,
-            on_stage=told.stage,
-            on_case=told.step,
-        )(candidates, view)
+        sam = load_sam(config.weights, device=chosen_device(config.device))
+        embedded = embedder(sam, dataset, on_stage=told.stage, on_case=told.step)
+        return embedded(candidates, view)
 
     return embed

@@ -36,6 +36,7 @@ from samplar.training.draws import pool_size
 from samplar.training.embed import embedder
 from samplar.training.estimate import Estimate, estimate_fit
 from samplar.training.fit import CloseUps, Told, adapt, with_refits
+from samplar.training.folds import forget_refits
 from samplar.training.precision import Probe, probe_model, probe_sam
 from samplar.training.prepare import choose_view, pick_exemplars
 from samplar.training.run import RunFolder, in_manifest, open_run, run_digest
@@ -112,8 +113,9 @@ def _fit(
     sam = _loaded(config, device, told)
     view = choose_view(dataset, config, note=told.note)
     around = method.neighbours(settings)
-    embed = embedder(sam, dataset, precision=able, on_stage=told.stage, on_case=told.step)
-    exemplars, manifest = pick_exemplars(dataset, view, config, embed=embed, around=around)
+    embed = embedder(sam, dataset, on_stage=told.stage, on_case=told.step)
+    listed = config.model_copy(update={"exemplars": config.exemplars or run.chosen()})
+    exemplars, manifest = pick_exemplars(dataset, view, listed, embed=embed, around=around)
     roi, config = _looking(exemplars, config, sam, told)
     config, known = settled(method, config, len(exemplars.exemplars))
     if known:
@@ -127,7 +129,8 @@ def _fit(
     model = _attached(sam, method, settings, config, classes=len(dataset.labels))
     weights = find_card(config.weights)
     digest = _begin(run, config, exemplars, manifest, weights=weights, precisions=precisions)
-    held = HeldOut(exemplars, config, precisions.frozen, roi)
+    window = None if run.settled_window() is False else roi
+    held = HeldOut(exemplars, config, precisions.frozen, window)
     estimate = _estimate(model, config, held, precisions)
     if estimate is not None:
         told.note(estimate.line())
@@ -143,7 +146,7 @@ def _fit(
         digest=digest,
         told=told,
         show=show,
-        closer=None if roi is None else CloseUps(roi.share, lambda: _worth(held, told)),
+        closer=None if roi is None else CloseUps(roi.share, lambda: _worth(held, run, told)),
     )
     model.keeper = None
     calibration = _told(held.calibration(model), told)
@@ -154,6 +157,7 @@ def _fit(
     )
     fields |= {"agreement": agreement, "calibration": calibration, "roi": held.roi}
     save_adapter(run.adapter, model, fields)
+    forget_refits(run.path)
     end = time.monotonic()
     cost = _finish(run, model, digest=digest, precisions=precisions, seconds=end - start)
     page = write_report(run, dataset) if report else None
@@ -194,7 +198,7 @@ def _begin(
     digest = run_digest(config, exemplars=exemplars.digest, weights=base, precisions=precisions)
     run.check(digest)
     run.write_config(config)
-    write_manifest(run.path / "exemplars.yaml", manifest)
+    write_manifest(run.exemplars, manifest)
     run.claim(digest, precisions)
     return digest
 
@@ -204,6 +208,7 @@ def _finish(
 ) -> dict[str, Any]:
     """Write down what was used and what it cost; return the cost."""
     size = (run.adapter / TENSORS).stat().st_size
+    window = run.settled_window()
     cost = resources(model, seconds=seconds, adapter_bytes=size)
     run.write_manifest(
         {
@@ -212,6 +217,7 @@ def _finish(
             "rates": numbers_by_rate(model),
             "run": digest,
             **in_manifest(precisions),
+            **({} if window is None else {"window": window}),
         }
     )
     return cost
@@ -251,9 +257,12 @@ def _ended_in(
     return _heard(probe, told), probe.agreement
 
 
-def _worth(held: HeldOut, told: Told) -> bool:
-    if settled := held.settle():
-        told.note(settled)
+def _worth(held: HeldOut, run: RunFolder, told: Told) -> bool:
+    """Say whether the window of a second look is used, as the run has settled it or does now."""
+    if run.settled_window() is None:
+        if settled := held.settle():
+            told.note(settled)
+        run.settle_window(held.roi is not None)
     return held.roi is not None
 
 

@@ -50,6 +50,19 @@ class Exemplar:
         digest = digest_of(image, labels)
         return cls(case, subject, number, image, labels, digest, beside)
 
+    def among(self, around: int) -> tuple[SliceStack, int]:
+        """Return (2 r + 1, 3, h, w) the slice between its neighbours, and its place there.
+
+        Args:
+            around: how many neighbours on each side a method looks at; with none the slice is
+                alone.
+        """
+        if not around or self.beside is None:
+            return self.image[None], 0
+        middle = len(self.beside) // 2
+        parts = (self.beside[:middle], self.image[None], self.beside[middle:])
+        return np.concatenate(parts), middle
+
 
 @dataclass(frozen=True, eq=False)
 class ExemplarSet:

@@ -195,10 +195,9 @@ class AdaptedSam(nn.Module):
             yield from self.method.passes(self.sam, self.config, batch, self.memory)
 
     @torch.no_grad()
-    def remember(self, images: Tensor, labels: Tensor) -> None:
-        """Let a training-free method keep what it needs of the exemplars."""
-        batch = self._batch(self.prefix(images), images, labels)
-        kept = self.method.remember(self.sam, self.config, batch)
+    def remember(self, prefix: Tensor, images: Tensor, labels: Tensor) -> None:
+        """Let a training-free method keep what it needs of the exemplars, as for `passes`."""
+        kept = self.method.remember(self.sam, self.config, self._batch(prefix, images, labels))
         # As a saved adapter will have it: the memory layout decides the last bit of a product.
         self.memory = {name: tensor.contiguous() for name, tensor in kept.items()}
 

@@ -11,6 +11,7 @@ from samplar.config.base import Strict
 from samplar.errors import UsageError
 from samplar.methods.contract import Batch, Card, Memory
 from samplar.sam.model import Sam
+from samplar.sam.precision import autocast
 
 card = Card(
     name="copy-nearest",
@@ -43,7 +44,8 @@ def remember(sam: Sam, config: Config, exemplars: Batch) -> dict[str, Tensor]:
 
 def logits(sam: Sam, config: Config, batch: Batch, memory: Memory) -> Float[Tensor, "b k s s"]:
     """Return the labels of the exemplar with the largest cosine similarity."""
-    nearest = (_unit(batch.embedding) @ memory["embedding"].T).argmax(dim=1)
+    with autocast("fp32", batch.embedding.device):  # half precision cannot tell the nearest apart
+        nearest = (_unit(batch.embedding) @ memory["embedding"].T).argmax(dim=1)
     labels = memory["labels"][nearest].long()
     copied = labels.masked_fill(labels > batch.classes, 0)
     return SURE * F.one_hot(copied, batch.classes + 1).permute(0, 3, 1, 2).float()

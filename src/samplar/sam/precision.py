@@ -10,6 +10,9 @@ from torch import Tensor
 
 from samplar.config.training import Precision
 
+AMPERE = (8, 0)
+"""The first GPUs that compute in bf16; torch calls older ones able, which only imitate it."""
+
 
 @dataclass(frozen=True)
 class Precisions:
@@ -33,7 +36,8 @@ def chosen_precision(wanted: Precision, device: torch.device) -> Literal["fp32",
     if wanted != "auto":
         return wanted
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+        native = torch.cuda.get_device_capability(device) >= AMPERE
+        return "bf16" if native else "fp32"
     if device.type == "cpu":
         return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
     return "fp32"

@@ -18,7 +18,6 @@ from samplar.sam.device import encoder_batch
 from samplar.sam.frame import letterbox
 from samplar.sam.halving import by_halves
 from samplar.sam.model import Sam
-from samplar.sam.precision import autocast
 
 CELLS = 4
 
@@ -31,7 +30,6 @@ def embedder(
     sam: Sam,
     dataset: Dataset,
     *,
-    precision: str,
     on_stage: Callable[[str, int], None],
     on_case: Callable[[int, None], None],
 ) -> Callable[[list[Candidate], View], np.ndarray]:
@@ -39,9 +37,7 @@ def embedder(
 
     def embed(candidates: list[Candidate], view: View) -> np.ndarray:
         on_stage("looking at the candidates", len({c.case for c in candidates}))
-        return embed_candidates(
-            sam, dataset, candidates, view, precision=precision, on_case=on_case
-        )
+        return embed_candidates(sam, dataset, candidates, view, on_case=on_case)
 
     return embed
 
@@ -53,10 +49,12 @@ def embed_candidates(
     candidates: Sequence[Candidate],
     view: View,
     *,
-    precision: str,
     on_case: Callable[[int, None], None],
 ) -> np.ndarray:
-    """Return one unit-length embedding per candidate, (n, 16 d): SAM's, pooled to 4 x 4 cells."""
+    """Return one unit-length embedding per candidate, (n, 16 d): SAM's, pooled to 4 x 4 cells.
+
+    In fp32 on every processor: which slices are chosen is not to depend on it.
+    """
     rows: dict[tuple[str, int], np.ndarray] = {}
     cases = [case for case in dataset.labelled if any(c.case == case.id for c in candidates)]
     step = encoder_batch(sam.device)
@@ -65,17 +63,15 @@ def embed_candidates(
         slices = view.slices(read_image(case.images))[wanted]
         for start in range(0, len(wanted), step):
             part = torch.from_numpy(three_channels(slices[start : start + step]))
-            unit = by_halves(partial(_unit, sam, part, precision), len(part)).numpy()
+            unit = by_halves(partial(_unit, sam, part), len(part)).numpy()
             rows |= {(case.id, n): u for n, u in zip(wanted[start:], unit, strict=False)}
         on_case(number + 1, None)
     return np.stack([rows[c.case, c.slice] for c in candidates])
 
 
 def _unit(
-    sam: Sam, images: Float[torch.Tensor, "n 3 h w"], precision: str, part: slice
+    sam: Sam, images: Float[torch.Tensor, "n 3 h w"], part: slice
 ) -> Float[torch.Tensor, "b d"]:
-    with autocast(precision, sam.device):
-        framed = letterbox(images[part].to(sam.device), SIZE, padding=sam.padding)
-        embedding = sam.encode(framed)
-    pooled = F.adaptive_avg_pool2d(embedding.float(), CELLS).flatten(1)
+    framed = letterbox(images[part].to(sam.device), SIZE, padding=sam.padding)
+    pooled = F.adaptive_avg_pool2d(sam.encode(framed), CELLS).flatten(1)
     return F.normalize(pooled, dim=1).cpu()

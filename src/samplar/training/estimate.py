@@ -14,6 +14,7 @@ from samplar.methods.adapted import AdaptedSam
 from samplar.sam.precision import Precisions, autocast
 from samplar.synthesis.samples import Samples
 from samplar.training.passes import pass_losses
+from samplar.training.undone import undone
 
 GIB = 1 << 30
 TASTE = 2
@@ -66,16 +67,12 @@ def estimate_fit(
     labels = torch.zeros(count, size, size, dtype=torch.uint8)
     labels[:, size // 4 : size // 2, size // 4 : size // 2] = 1
     shown = Samples(taste, labels, torch.ones_like(labels, dtype=torch.bool))
-    before = {name: p.detach().clone() for name, p in model.trained().items()}
     seconds = [0.0, 0.0]
-    for _ in range(2):  # the first round pays for warming up, the second is what lasts
-        seconds = list(_taste(model, shown, precisions))
-    model.zero_grad(set_to_none=True)
-    with torch.no_grad():
-        for name, parameter in model.trained().items():
-            parameter.copy_(before[name])
+    with undone(model):
+        for _ in range(2):  # the first round pays for warming up, the second is what lasts
+            seconds = list(_taste(model, shown, precisions))
     rows = images * _row_bytes(model, taste[:1], precisions.frozen)
-    kept = min(rows, config.memory * GIB) + images * size * size * 14
+    kept = min(rows, config.memory * GIB) + images * size * size * (12 * model.slices + 2)
     return Estimate(
         pool=seconds[0] / count * images,
         training=seconds[1] / count * config.batch * config.iterations,
@@ -84,14 +81,21 @@ def estimate_fit(
 
 
 def _taste(model: AdaptedSam, shown: Samples, precisions: Precisions) -> tuple[float, float]:
-    start = time.perf_counter()
+    start = _now(model.sam.device)
     with autocast(precisions.frozen, shown.images.device):
         prefix = model.prefix(shown.images)
-    between = time.perf_counter()
+    between = _now(model.sam.device)
     chance = torch.Generator().manual_seed(0)
     for loss in pass_losses(model, prefix, shown, precision=precisions.trained, chance=chance):
         loss.backward()
-    return between - start, time.perf_counter() - between
+    return between - start, _now(model.sam.device) - between
+
+
+def _now(device: torch.device) -> float:
+    """Return the seconds of a clock, once the device has done what it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 @torch.no_grad()

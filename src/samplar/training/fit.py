@@ -14,10 +14,11 @@ from samplar.exemplars.exemplar import ExemplarSet
 from samplar.exemplars.folds import subject_folds
 from samplar.exemplars.roi import close_ups
 from samplar.methods.adapted import AdaptedSam
+from samplar.sam.device import encoder_batch
 from samplar.sam.precision import Precisions
 from samplar.synthesis.samples import Samples
 from samplar.training.draws import draw_pool
-from samplar.training.folds import Refits, Show, copied_state, forget_refits, refit, whole_slices
+from samplar.training.folds import Refits, Show, copied_state, refit, whole_slices
 from samplar.training.loop import TrainingRun, take_finished, train
 from samplar.training.pool import Pool, fill_pool
 from samplar.training.run import RunFolder
@@ -48,8 +49,7 @@ class CloseUps:
 
     Args:
         share: side of what they show, as a share of the longer side of an image.
-        worth: says whether to learn from them, once models were shown that did. Not asked where
-            nothing is held out.
+        worth: says whether to learn from them, once models were shown that did, if any are.
     """
 
     share: float
@@ -81,6 +81,8 @@ def adapt(
         show: is given models that have not seen some of the exemplars, with their numbers.
         closer: close-ups to learn from besides. Held-out exemplars are then shown first, for they
             decide what the model is to learn from.
+
+    What the refits have kept stays in the folder of the run until `forget_refits`.
 
     Raises:
         ResourceError: `training.not_finite`, `training.exploded` or `training.memory`.
@@ -124,15 +126,15 @@ def adapt(
     )
     with closing(pool):
         learnt = pool
-        if closer is not None and further is not None:
+        if further is not None and choosing:
             _hold_out(model, pool, further, told)
+        if closer is not None:
             learnt = pool if closer.worth() else whole_slices(pool)
         told.stage("training", config.training.iterations)
         if not finished:
             train(model, learnt, whole)
         if further is not None and not choosing:
             _hold_out(model, pool, further, told)
-    forget_refits(whole)
 
 
 def _hold_out(model: AdaptedSam, pool: Pool, further: Refits, told: Told) -> None:
@@ -153,7 +155,10 @@ def _remember_all(
 
 def _remember(model: AdaptedSam, samples: Samples, numbers: Sequence[int]) -> None:
     chosen, device = torch.tensor(list(numbers)), model.sam.device
-    model.remember(samples.images[chosen].to(device), samples.labels[chosen].to(device))
+    images, labels = samples.images[chosen].to(device), samples.labels[chosen].to(device)
+    step = encoder_batch(device)  # the encoder's activations of all at once may not fit
+    parts = [model.prefix(images[start : start + step]) for start in range(0, len(images), step)]
+    model.remember(torch.cat(parts), images, labels)
 
 
 def refit_config(config: FitConfig) -> TrainingConfig:

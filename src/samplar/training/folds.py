@@ -12,12 +12,13 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Integer
 from torch import Tensor
 
-from samplar.config.training import TrainingConfig
+from samplar.config.training import INDIFFERENT, TrainingConfig
 from samplar.io.atomic import make_folder
 from samplar.methods.adapted import AdaptedSam
 from samplar.synthesis.samples import Samples
@@ -103,9 +104,9 @@ def refit(model: AdaptedSam, pool: Pool, refits: Refits) -> None:
     model.load_adapter_state(learnt, path="learnt")
 
 
-def forget_refits(run: TrainingRun) -> None:
-    """Remove what the refits of a run have kept."""
-    shutil.rmtree(run.folder / FOLDER, ignore_errors=True)
+def forget_refits(run: Path) -> None:
+    """Remove what the refits of a run have kept in its folder."""
+    shutil.rmtree(run / FOLDER, ignore_errors=True)
 
 
 def copied_state(model: AdaptedSam) -> dict[str, Tensor]:
@@ -115,13 +116,16 @@ def copied_state(model: AdaptedSam) -> dict[str, Tensor]:
 
 def _shorter(refits: Refits, number: int, fold: Sequence[int]) -> TrainingRun:
     run, before = refits.run, number * refits.config.iterations
-    folder = run.folder / FOLDER / str(number)
+    decisive = refits.config.model_dump(mode="json", exclude=set(INDIFFERENT))
+    parts = [run.digest, decisive, list(fold)]
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    # A run may go on with other settings of `trust`: then its refits are others, trained anew.
+    folder = run.folder / FOLDER / f"{number}-{digest[:12]}"
     make_folder(folder)
-    parts = [run.digest, refits.config.model_dump(mode="json"), list(fold)]
     return replace(
         run,
         config=refits.config,
         folder=folder,
-        digest=hashlib.sha256(json.dumps(parts).encode()).hexdigest(),
+        digest=digest,
         on_step=lambda done, _loss: refits.on_step(before + done),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -15,6 +15,7 @@ from samplar.synthesis.samples import Samples
 from samplar.training.passes import pass_losses
 from samplar.training.room import no_room, tried
 from samplar.training.seed import generator
+from samplar.training.undone import undone
 
 
 @dataclass
@@ -54,8 +55,11 @@ class Iteration:
         while True:
             computed = tried(partial(self._next, passes))
             if computed is None:
-                attempt, device = self._first, self.model.sam.device
-                raise no_room(attempt, batch=count, step=self.number, device=device)
+                passes.close()  # it holds what was computed of the whole batch
+                device = self.model.sam.device
+                with undone(self.model):
+                    error = no_room(self._all, batch=count, step=self.number, device=device)
+                raise error
             if not computed:
                 return
             loss, norm = computed
@@ -64,16 +68,19 @@ class Iteration:
             self.optimizer.step()
             self.losses.append(loss.item())
 
-    def _passes(self, count: int) -> Iterator[Tensor]:
+    def _passes(self, count: int) -> Generator[Tensor]:
         prefix, samples = self.batch
         # of the iteration alone: resuming repeats it
         chance = generator(self.seed, f"step {self.number - 1}")
         part = prefix[:count], samples.first(count)
         return pass_losses(self.model, *part, precision=self.precision, chance=chance)
 
-    def _first(self, count: int) -> tuple[Tensor, ...]:
-        """Compute the first pass over the first `count` of the batch; change no weight."""
-        return self._next(self._passes(count))
+    def _all(self, count: int) -> bool:
+        """Compute every pass over the first `count` of the batch; take no step."""
+        passes = self._passes(count)
+        while self._next(passes):
+            pass
+        return True
 
     def _next(self, passes: Iterator[Tensor]) -> tuple[Tensor, ...]:
         """Return the next pass's loss and its gradient's norm before clipping, or nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import torch
 from jaxtyping import Float
@@ -27,7 +27,7 @@ def pass_losses(
     *,
     precision: str,
     chance: torch.Generator,
-) -> Iterator[Tensor]:
+) -> Generator[Tensor]:
     """Yield the loss of every pass over a batch; the caller takes a step before the next.
 
     Args:

@@ -35,7 +35,7 @@ def no_room(
     A smaller batch would be another run: the loss is an average over it. So nothing is changed.
 
     Args:
-        attempt: the forward and backward pass of the first images of the batch; changes no weight.
+        attempt: all that is computed of the first images of the batch; takes no step.
         batch: how many were too many.
         step: the iteration, counted from 1.
         device: where.

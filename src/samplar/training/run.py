@@ -40,6 +40,20 @@ class RunFolder:
         """One line per iteration."""
         return self.path / "metrics.jsonl"
 
+    @property
+    def exemplars(self) -> Path:
+        """Which slices it learns from."""
+        return self.path / "exemplars.yaml"
+
+    def chosen(self) -> Path | None:
+        """Return the list of exemplars of a run that has begun, None before.
+
+        They are not chosen again: the data set may have grown, and the last bit of an embedding
+        differs between devices.
+        """
+        begun = (self.path / MANIFEST).exists() and self.exemplars.exists()
+        return self.exemplars if begun else None
+
     def write_config(self, config: FitConfig) -> None:
         """Write the settings, complete with every default."""
         plain = json.loads(config.model_dump_json())
@@ -57,6 +71,20 @@ class RunFolder:
         found = self.read_manifest()
         frozen = found.get("precision")
         return None if frozen is None else Precisions(frozen, found.get("trained_in", frozen))
+
+    def settled_window(self) -> bool | None:
+        """Return whether this run looks twice, None where that is not decided yet.
+
+        A run that goes on keeps it: what it was trained on depends on it.
+        """
+        if not (self.path / MANIFEST).exists():
+            return None
+        found = self.read_manifest().get("window")
+        return found if isinstance(found, bool) else None
+
+    def settle_window(self, used: bool) -> None:
+        """Note whether this run looks twice."""
+        self.write_manifest({**self.read_manifest(), "window": used})
 
     def check(self, digest: str) -> None:
         """See that this folder belongs to no other run, before anything is written into it.

@@ -11,6 +11,7 @@ from samplar.errors import InputError, UsageError, WeightsError
 from samplar.exemplars import roi
 from samplar.exemplars.manifest import read_manifest
 from samplar.prediction.adapter import load_adapter, read_card
+from samplar.prediction.held_out import HeldOut
 from samplar.sam.model import Sam
 from samplar.sam.precision import Precisions
 from samplar.sam.seeded import digest_of
@@ -93,6 +94,74 @@ def test_a_region_of_interest_is_learnt_noted_and_used(
     assert adapter_digest(fitted.run) != adapter_digest(plain.run)
     sheets = [(tmp_path / name / "synthesis.png").read_bytes() for name in ("run", "plain")]
     assert sheets[0] != sheets[1]  # close-ups are shown
+
+
+def stopped(config, silent, folder):
+    """Run a fit and stop it in its training."""
+
+    def stop(done, loss):
+        if loss is not None and done == 3:
+            raise StopError
+
+    with pytest.raises(StopError):
+        fit(config, folder, told=replace(silent, step=stop))
+
+
+@pytest.fixture
+def looking(config, wider, monkeypatch):
+    """Return settings of a fit with a window that held-out exemplars judge."""
+    monkeypatch.setattr(roi, "LARGEST", 1.0)  # the discs fill their slices
+    return config(dataset=wider, k=3, roi={"mode": "auto", "margin": 0})
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_run_that_goes_on_looks_as_often_as_it_has_learnt_to(
+    looking, silent, tmp_path, monkeypatch, used
+):
+    def settle_on(use):
+        def settle(held):
+            held.roi = held.roi if use else None
+            return ""
+
+        monkeypatch.setattr(HeldOut, "settle", settle)
+
+    settle_on(used)
+    whole = fit(looking, tmp_path / "whole", told=silent)
+    for calibrate in (True, False):
+        folder = tmp_path / f"cut-{calibrate}"
+        settle_on(used)
+        stopped(looking, silent, folder)
+        settle_on(not used)  # as it might come out on another machine
+        trust = looking.trust.model_copy(update={"calibrate": calibrate})
+        changed = looking.model_copy(update={"trust": trust})
+        resumed = fit(changed, folder, told=silent, resume=True)
+        assert adapter_digest(resumed.run) == adapter_digest(whole.run)
+        assert (read_card(folder).roi is not None) == used
+        assert resumed.run.read_manifest()["window"] == used
+        assert not (folder / "folds").exists()
+
+
+def test_a_run_that_goes_on_does_not_choose_its_exemplars_again(
+    config, silent, tmp_path, monkeypatch
+):
+    settings = config(strategy="diverse")
+    whole = fit(settings, tmp_path / "whole", told=silent)
+    stopped(settings, silent, tmp_path / "cut")
+    monkeypatch.setattr("samplar.api.fit.embedder", lambda *_, **__: pytest.fail)
+    resumed = fit(settings, tmp_path / "cut", told=silent, resume=True)
+    assert adapter_digest(resumed.run) == adapter_digest(whole.run)
+
+
+def test_a_run_goes_on_with_the_exemplars_it_has_or_not_at_all(config, silent, tmp_path):
+    settings = config(strategy="random")
+    fitted = fit(settings, tmp_path / "run", told=silent)
+    other = fit(config(strategy="random", seed=5), tmp_path / "other", told=silent)
+    same = settings.model_copy(update={"exemplars": fitted.run.exemplars})
+    fit(same, tmp_path / "run", told=silent, resume=True)
+    elsewhere = settings.model_copy(update={"exemplars": other.run.exemplars})
+    with pytest.raises(InputError) as caught:
+        fit(elsewhere, tmp_path / "run", told=silent, resume=True)
+    assert caught.value.code == "resume.other_run"
 
 
 def test_structures_that_fill_the_exemplars_have_no_region(config, silent, wider, tmp_path):

@@ -6,6 +6,7 @@ import torch
 from samplar.errors import UsageError
 from samplar.methods import copy_nearest
 from samplar.methods.contract import Batch
+from samplar.sam.precision import autocast
 
 
 def test_an_exemplar_is_given_its_own_labels(adapted, phantoms, taught):
@@ -30,6 +31,19 @@ def test_brightness_of_the_embedding_does_not_matter(tiny_sam):
     asked = Batch(images, 7 * embedding.flip(0), None, 2)
     found = copy_nearest.logits(tiny_sam, config, asked, memory).argmax(1)
     assert found[:, 0, 0].tolist() == [2, 1, 0]
+
+
+def test_half_precision_does_not_confuse_exemplars_that_are_alike(tiny_sam):
+    chance = torch.Generator().manual_seed(0)
+    common = torch.randn(1, 32, 8, 8, generator=chance)
+    own = torch.randn(9, 32, 8, 8, generator=chance)
+    embedding = common + 0.02 * own  # cosines of about 0.9996; bf16 has steps of 0.004 there
+    labels = torch.arange(9, dtype=torch.uint8).view(9, 1, 1).expand(9, 32, 32)
+    images, config = torch.zeros(9, 3, 32, 32), copy_nearest.Config()
+    memory = copy_nearest.remember(tiny_sam, config, Batch(images, embedding, labels, 8))
+    with autocast("bf16", torch.device("cpu")):
+        found = copy_nearest.logits(tiny_sam, config, Batch(images, embedding, None, 8), memory)
+    assert found.argmax(1)[:, 0, 0].tolist() == list(range(9))
 
 
 def test_needs_labels(tiny_sam):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -43,6 +45,24 @@ def near(found):
     """Return the pixels in the squares around those of a label map (h, w)."""
     reach = max(1, round(0.02 * max(found.shape)))
     return binary_dilation(found > 0, np.ones((2 * reach + 1, 2 * reach + 1)))
+
+
+def test_a_method_that_sees_neighbours_is_shown_those_of_the_exemplar(adapted, arrays):
+    model = adapted("ma-sam", start="random")
+    around = model.slices // 2
+    images, labels = arrays(model.slices, height=28, width=36, seed=3)
+    beside = np.delete(images, around, axis=0)
+    one = Exemplar.of(
+        case="c", subject="s", number=9, image=images[around], labels=labels[around], beside=beside
+    )
+    made = ExemplarSet.of([one, replace(one, subject="t")], LabelSet(("left", "right"), (1, 2)))
+    seen = held(made)
+    seen.show(model, [0])
+    expected = torch.cat(list(predict_slices(model, images, size=32, precision="fp32")))[around]
+    np.testing.assert_array_equal(seen.looks[0].logits[:, 0], expected.numpy().astype(np.float16))
+    alone = held(ExemplarSet.of([replace(one, beside=None)] * 2, made.labels))
+    alone.show(model, [0])
+    assert not np.array_equal(alone.looks[0].logits, seen.looks[0].logits)
 
 
 def test_the_temperatures_are_of_the_pixels_that_count(learnt, exemplars, lenient):

@@ -17,7 +17,8 @@ def test_what_is_asked_for_is_kept(wanted, device):
 @pytest.mark.parametrize(("able", "expected"), [(True, "bf16"), (False, "fp32")])
 def test_auto_asks_what_the_processor_can_do(monkeypatch, able, expected):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: able)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: able)
+    generation = (8, 0) if able else (7, 5)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: generation)
     assert chosen_precision("auto", CPU) == expected
     assert chosen_precision("auto", torch.device("cuda")) == expected
     assert chosen_precision("auto", torch.device("mps")) == "fp32"

@@ -22,7 +22,6 @@ def embed(tiny_sam, volumes):
     function = embedder(
         tiny_sam,
         dataset,
-        precision="fp32",
         on_stage=lambda name, count: told.append(count),
         on_case=lambda done, loss: told.append(done),
     )

@@ -150,12 +150,16 @@ def test_held_out_exemplars_say_first_if_close_ups_are_learnt_from(go, worth):
     same = digest_of(model.adapter_state()) == digest_of(whole.adapter_state())
     assert same == (not worth)  # without the close-ups it is as if there had been none
     left = {p.name for p in folder.iterdir()}
-    assert left == {"checkpoints", "draws.jsonl", "metrics.jsonl"}
+    assert left == {"checkpoints", "draws.jsonl", "folds", "metrics.jsonl"}
 
 
-def test_where_nothing_is_held_out_close_ups_are_learnt_from_unasked(go):
-    _, _, heard = go(seeing={"closer": CloseUps(0.5, lambda: 1 / 0)})
+@pytest.mark.parametrize("worth", [True, False])
+def test_where_nothing_is_held_out_close_ups_are_learnt_from_if_the_run_says_so(go, worth):
+    model, _, heard = go(seeing={"closer": CloseUps(0.5, lambda: worth)})
     assert heard.stages == [SEEN[0], SEEN[2]]
+    whole = go(name="whole", training={**SHORT, "pool": 3})[0]
+    same = digest_of(model.adapter_state()) == digest_of(whole.adapter_state())
+    assert same == (not worth)
 
 
 def test_a_choice_is_made_again_when_a_stopped_run_goes_on(go, monkeypatch):

@@ -107,10 +107,25 @@ def test_a_finished_refit_is_kept_until_it_is_forgotten(refitted, running, tmp_p
     further = Refits([[1], [0, 2]], fresh, run, short, show, counted.append)
     refit(model, pool, further)
     assert (again, counted) == (shown, [])
-    forget_refits(run)
+    forget_refits(run.folder)
     assert not (tmp_path / FOLDER).exists()
     refit(model, pool, further)
     assert (again[2:], counted) == (shown, steps)
+
+
+def test_what_decides_nothing_makes_no_other_refit(refitted, running, tmp_path):
+    model, pool, fresh, *_ = refitted
+    run, counted, folds = running(folder=tmp_path, iterations=4), [], [[1], [0, 2]]
+
+    def again(**settings):
+        counted.clear()
+        short = run.config.model_copy(update={"iterations": 2, **settings})
+        refit(model, pool, Refits(folds, fresh, run, short, lambda *_: None, counted.append))
+        return len(counted)
+
+    assert again(memory=0.2, checkpoint_every=1) == 0
+    assert again(iterations=3) == 6
+    assert again(iterations=2) == 0
 
 
 def test_close_ups_can_be_left_out(model, phantoms, tmp_path):

@@ -22,7 +22,6 @@ from samplar.io.dataset import Dataset, read_dataset
 from samplar.io.view import View
 from samplar.sam.device import chosen_device
 from samplar.sam.model import Sam
-from samplar.sam.precision import chosen_precision
 from samplar.sam.weights import load_sam
 from samplar.training.embed import embed_candidates
 from samplar.training.fit import Told
@@ -115,14 +114,7 @@ class Choice:
             device = chosen_device(self.bench.device)
             if self._sam is None:
                 self._sam = load_sam(self.bench.weights, device=device)
-            rows = embed_candidates(
-                self._sam,
-                dataset,
-                new,
-                view,
-                precision=chosen_precision("fp32", device),
-                on_case=self.told.step,
-            )
+            rows = embed_candidates(self._sam, dataset, new, view, on_case=self.told.step)
             self._seen |= {key(candidate): row for candidate, row in zip(new, rows, strict=True)}
         return np.stack([self._seen[key(candidate)] for candidate in candidates])
 
