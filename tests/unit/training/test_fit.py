@@ -9,6 +9,7 @@ import torch
 from samplar.config.fit import FitConfig
 from samplar.exemplars.exemplar import Exemplar, ExemplarSet
 from samplar.io.labels import LabelSet
+from samplar.methods.adapted import AdaptedSam
 from samplar.sam.precision import Precisions
 from samplar.sam.seeded import digest_of
 from samplar.synthesis.synthesizer import Synthesizer
@@ -185,3 +186,16 @@ def test_what_is_frozen_and_what_trains_compute_each_in_its_own_precision(go, mo
     go(trained="bf16")
     go(name="whole")
     assert kinds == [(torch.float32, "bf16"), (torch.float32, "fp32")]
+
+
+def test_exemplars_to_remember_pass_the_encoder_in_batches_that_suit_the_device(go, monkeypatch):
+    real, counts = AdaptedSam.prefix, []
+
+    def prefix(model, images):
+        counts.append(len(images))
+        return real(model, images)
+
+    monkeypatch.setattr(AdaptedSam, "prefix", prefix)
+    model, _, _ = go(method="copy-nearest")
+    assert counts == [1, 1, 1]
+    assert len(model.memory["embedding"]) == 3

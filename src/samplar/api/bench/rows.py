@@ -88,14 +88,20 @@ def rows_of(bench: BenchConfig) -> list[Row]:
     """
     rows: list[Row] = []
     problems: list[UsageError] = []
-    for config in (*bench.methods, *_missing(bench)):
-        try:
-            row = Row(config, load_method(config.method), added=config not in bench.methods)
-            for k in {k for data in bench.datasets for k in bench.counts(data)}:
-                row.settings(bench, bench.datasets[0], k, seed=0)
-            rows.append(row)
-        except UsageError as error:
-            problems.append(error)
+
+    def add(configs: Iterable[BenchMethod], *, added: bool) -> None:
+        for config in configs:
+            try:
+                row = Row(config, load_method(config.method), added=added)
+                for k in {k for data in bench.datasets for k in bench.counts(data)}:
+                    row.settings(bench, bench.datasets[0], k, seed=0)
+                rows.append(row)
+            except UsageError as error:
+                problems.append(error)
+
+    add(bench.methods, added=False)
+    if not problems:
+        add(_missing(bench, rows[0]), added=True)
     if len(problems) == 1:
         raise problems[0]
     if problems:
@@ -118,11 +124,11 @@ def _plain_defaults(method: Method) -> dict[str, Any]:
     return json.loads(method.config.model_construct(**given).model_dump_json())
 
 
-def _missing(bench: BenchConfig) -> Iterable[BenchMethod]:
+def _missing(bench: BenchConfig, first: Row) -> Iterable[BenchMethod]:
+    """Return the trivial methods that are not configured, which see what the first one sees."""
     configured = {method.method for method in bench.methods}
-    first = bench.methods[0]
+    data, own = bench.datasets[0], first.config
+    size = first.settings(bench, data, bench.counts(data)[0], seed=0).size
     for name, card in cards().items():
         if card.trivial and name not in configured:
-            yield BenchMethod(
-                method=name, preset=first.preset, size=first.size, weights=first.weights
-            )
+            yield BenchMethod(method=name, preset=own.preset, size=size, weights=own.weights)
