@@ -122,7 +122,7 @@ def _plan_lines(prepared: Prepared, workers: int) -> list[str]:
         for name in prepared.added
     ]
     lines.append(
-        f"{len(prepared.cells)} cells: {len(prepared.done)} done already, "
+        f"{prepared.count} cells: {len(prepared.done)} done already, "
         f"{len(prepared.to_do)} to do, about {duration(hours) or '0 s'} with {workers} "
         f"{'process' if workers == 1 else 'processes'}"
     )
@@ -138,7 +138,7 @@ def _document(prepared: Prepared, workers: int, ran: Ran | None) -> dict[str, An
     failed = {} if ran is None else ran.failed
     return {
         "results": str(prepared.results.path),
-        "cells": len(prepared.cells),
+        "cells": prepared.count,
         "done_before": len(prepared.done),
         "to_do": len(prepared.to_do),
         "estimate_seconds": sum(prepared.seconds.values()) / max(1, workers),
@@ -152,7 +152,7 @@ def _tell(screen: Screen, prepared: Prepared, ran: Ran, workers: int) -> int:
     out = prepared.results.path
     command = shlex.join(["samplar", "report", str(out)])
     count = len(prepared.done) + len(ran.computed)
-    text = f"{count} of {len(prepared.cells)} cells are done, in {out}; next: {command}"
+    text = f"{count} of {prepared.count} cells are done, in {out}; next: {command}"
     if ran.failed:
         text += f"\n{len(ran.failed)} failed; the same bench command tries them again"
     screen.result(_document(prepared, workers, ran), text)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean, stdev
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float64
@@ -13,6 +14,8 @@ from jaxtyping import Float64
 from samplar.evaluation.cell import Cell, Key
 from samplar.evaluation.scores import Metric
 from samplar.evaluation.statistics import Difference, ScoreArray, paired_difference, ranks
+
+T = TypeVar("T")
 
 Column = int | str
 """A number of exemplars; 0 for methods that look at none, `full` for the whole pool."""
@@ -25,6 +28,21 @@ class Entry:
     key: Key
     name: str
     cell: Cell | None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a method is, as far as that is known before any of its cells is computed.
+
+    Args:
+        oracle: whether it reads the truth of what it is scored on.
+        trivial: whether it is a trivial baseline.
+        trains: whether it does; one that does not draws nothing, and has no seeds but the first.
+    """
+
+    oracle: bool = False
+    trivial: bool = False
+    trains: bool = True
 
 
 @dataclass(frozen=True)
@@ -49,9 +67,11 @@ class Board:
 
     Args:
         entries: in the order of the plan.
+        kinds: of methods by their name in the table; of others only their cells tell.
     """
 
     entries: tuple[Entry, ...]
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
 
     @property
     def datasets(self) -> list[str]:
@@ -92,29 +112,60 @@ class Board:
             if cell.evaluation is not None
         )
 
-    def any_cell(self, method: str) -> Cell | None:
-        """Return some cell of a method, finished or failed, which says what the method is."""
-        found = (e.cell for e in self.entries if e.key.method == method and e.cell is not None)
-        return next(found, None)
+    def kind(self, method: str) -> Kind:
+        """Return what is known of a method beforehand."""
+        return self.kinds.get(method, Kind())
 
     def is_oracle(self, method: str) -> bool:
-        """Tell whether a method reads the truth of what it is scored on."""
-        cell = self.any_cell(method)
-        return cell is not None and cell.oracle
+        """Tell whether a method reads the truth of what it is scored on, in any of its cells."""
+        return self.kind(method).oracle or any(cell.oracle for cell in self._computed(method))
 
     def is_trivial(self, method: str) -> bool:
         """Tell whether a method is a trivial baseline."""
-        cell = self.any_cell(method)
-        return cell is not None and cell.trivial
+        return self.kind(method).trivial or any(cell.trivial for cell in self._computed(method))
+
+    def _computed(self, method: str) -> Iterator[Cell]:
+        """Yield the cells of a method, finished or failed."""
+        yield from (e.cell for e in self.entries if e.key.method == method and e.cell is not None)
+
+    def level(self, dataset: str, k: Column) -> set[str]:
+        """Return the methods whose means at a column are of the same draws and seeds.
+
+        These are the draws and seeds that are finished for the most complete method that is no
+        oracle, or of all methods where there are only oracles. Of a method that does not train the
+        draws alone must agree. Nothing is level where the most complete ones disagree.
+        """
+        done = self._finished(dataset, k)
+        draws = {method: {draw for draw, _ in places} for method, places in done.items()}
+        judges = [method for method in done if not self.is_oracle(method)] or list(done)
+        widest = _largest([draws[method] for method in judges])
+        alike = [method for method in done if draws[method] == widest]
+        seeded = [method for method in alike if self.kind(method).trains]
+        fullest = _largest([done[method] for method in seeded if method in judges])
+        if widest is None or fullest is None:
+            return set()
+        return {method for method in alike if method not in seeded or done[method] == fullest}
+
+    def fair(self, dataset: str, k: Column) -> list[str]:
+        """Return the methods that compete at a column: those that are level, without oracles."""
+        level = self.level(dataset, k)
+        return [method for method in self.methods if method in level and not self.is_oracle(method)]
+
+    def _finished(self, dataset: str, k: Column) -> dict[str, set[tuple[int, int]]]:
+        """Return draws and seeds of the cells of a column that have scores, by method."""
+        found: dict[str, set[tuple[int, int]]] = {}
+        for cell in self.cells:
+            if (cell.key.dataset, cell.key.k) == (dataset, k):
+                found.setdefault(cell.key.method, set()).add((cell.key.draw, cell.key.seed))
+        return found
 
     def compared(self, dataset: str, k: Column) -> dict[str, float]:
-        """Return the mean DSC of every method that is whole at a column; no oracles."""
+        """Return the mean DSC of every method that competes at a column and is whole there."""
         found: dict[str, float] = {}
-        for method in self.methods:
+        for method in self.fair(dataset, k):
             places = self.places(dataset, method, k)
             mean = self.spread(dataset, method, k).mean
-            whole = len(self.done(dataset, method, k)) == len(places) > 0
-            if whole and mean is not None and not self.is_oracle(method):
+            if len(self.done(dataset, method, k)) == len(places) and mean is not None:
                 found[method] = mean
         return found
 
@@ -142,12 +193,23 @@ class Board:
         return {method: (fmean(values), len(values)) for method, values in found.items()}
 
 
+def _largest(found: Sequence[set[T]]) -> set[T] | None:
+    """Return the largest set; None where several of that size differ."""
+    most = max(map(len, found), default=0)
+    first, *others = [one for one in found if len(one) == most] or [set()]
+    return first if all(other == first for other in others) else None
+
+
 def score_arrays(
     first: Sequence[Cell], second: Sequence[Cell], draws: Sequence[int]
 ) -> tuple[
     Float64[np.ndarray, "draws s subjects classes"], Float64[np.ndarray, "draws t subjects classes"]
 ]:
-    """Put the DSC of two methods into arrays whose draws, subjects and classes agree."""
+    """Put the DSC of two methods into arrays whose draws, subjects and classes agree.
+
+    A draw may score subjects of its own, so those of other draws have no place in the arrays.
+    """
+    first, second = ([c for c in cells if c.key.draw in draws] for cells in (first, second))
     both = [cell.evaluation for cell in (*first, *second) if cell.evaluation is not None]
     subjects = sorted({subject for evaluation in both for subject in evaluation.per_subject})
     classes = list(both[0].per_class)
@@ -160,7 +222,7 @@ def _array(
     seeds = sorted({cell.key.seed for cell in cells})
     found = np.full((len(draws), len(seeds), len(subjects), len(classes)), np.nan)
     for cell in cells:
-        if cell.evaluation is None or cell.key.draw not in draws:
+        if cell.evaluation is None:
             continue
         d, r = draws.index(cell.key.draw), seeds.index(cell.key.seed)
         for subject, result in cell.evaluation.per_subject.items():

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,8 +26,9 @@ FOLD_SEED = 0
 class Sides:
     """Which subjects exemplars may come from and which are scored, each with a digest.
 
-    The digests are of names, subjects and sizes of files: that is quick, and sees files that were
-    added, taken away or edited. The exemplars are compared by content besides.
+    The digests are of names, subjects and sizes of files, and of what the data set says its label
+    maps mean: that is quick, and sees files that were added, taken away or edited. The exemplars
+    are compared by content besides.
     """
 
     pool: tuple[str, ...]
@@ -138,7 +140,27 @@ def _fingerprint(dataset: Dataset, subjects: Collection[str]) -> str:
         for case in dataset.labelled
         if case.subject in subjects and (label := case.label) is not None
     ]
-    return hashlib.sha256(json.dumps([dataset.labels.names, rows]).encode()).hexdigest()
+    whole = [dataset.labels.names, rows, *_meaning(dataset, subjects)]
+    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+
+
+def _meaning(dataset: Dataset, subjects: Collection[str]) -> list[Any]:
+    """Say what the label maps mean, as far as it is not plain; nothing where all of it is.
+
+    Plain is that the k classes have the values 1 to k in all cases, and every slice is labelled.
+    Digests of plain data sets are what they were before this was looked at, so that cells which
+    were finished then still count.
+    """
+    labels = dataset.labels
+    plain = {value: value for value in range(len(labels) + 1)}
+    values = [] if labels.indices == plain else sorted(labels.indices.items())
+    cases = [
+        (case.id, case.listed, own.names, sorted(own.indices.items()))
+        for case in dataset.labelled
+        if case.subject in subjects
+        and ((own := case.own_labels or labels) != labels or case.listed is not None)
+    ]
+    return [values, cases] if values or cases else []
 
 
 def _folds(dataset: Dataset, pool: Sequence[str], count: int) -> list[Sides]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from samplar.api.bench.plan import plans_in
+from samplar.api.bench.plan import places_of, plans_in
 from samplar.api.bench.results import Results
+from samplar.config.base import build, merged
 from samplar.config.bench import FULL
-from samplar.errors import InputError
-from samplar.evaluation.board import Board, Entry
+from samplar.config.fit import fit_config
+from samplar.errors import InputError, SamplarError
+from samplar.evaluation.board import Board, Entry, Kind
 from samplar.evaluation.cell import Cell, Key
 from samplar.io.atomic import write_bytes
+from samplar.methods.contract import Card, is_oracle
+from samplar.methods.registry import cards, load_method
 from samplar.report.bench.data import BenchData
 from samplar.report.bench.overview import overview
 from samplar.report.bench.page import render_bench
@@ -64,7 +68,7 @@ def bench_data(results: Results) -> BenchData:
             path=results.path,
         )
     cells, newest = results.read_cells(), plans[-1]["config"]
-    board = Board(_entries(plans, cells))
+    board = Board(_entries(plans, cells), _kinds([plan["config"] for plan in plans]))
     methods, reference = board.methods, _reference([plan["config"] for plan in plans])
     return BenchData(
         title=results.path.absolute().name,
@@ -90,13 +94,46 @@ def _entries(plans: Sequence[dict[str, Any]], cells: dict[str, Cell]) -> tuple[E
     """Return the places of all plans; where two plans disagree on a place, the newer holds."""
     names: dict[Key, str] = {}
     for plan in plans:
-        names |= {Key.model_validate(key): name for name, key in plan["cells"].items()}
+        names |= {key: name for name, key in places_of(plan)}
     return tuple(Entry(key, name, _named(cells.get(name), key)) for key, name in names.items())
 
 
 def _named(cell: Cell | None, key: Key) -> Cell | None:
     """Call a cell what the plan calls it now: names in the table may change, results do not."""
     return None if cell is None else cell.model_copy(update={"key": key})
+
+
+def _kinds(configs: Sequence[dict[str, Any]]) -> dict[str, Kind]:
+    """Say what the methods are by their names in the table, where the newer configuration holds.
+
+    Trivial ones need not be configured. Of a method that there is no more, its cells must tell.
+    """
+    known = cards()
+    found = {name: Kind(trivial=True, trains=c.trains) for name, c in known.items() if c.trivial}
+    for config in configs:
+        for row in config["methods"]:
+            if row["method"] in known:
+                found[row["name"] or row["method"]] = _kind(known[row["method"]], row, config)
+    return found
+
+
+def _kind(card: Card, row: Mapping[str, Any], config: Mapping[str, Any]) -> Kind:
+    """Say what a configured method is: whether it is an oracle, its settings may decide."""
+    try:
+        prompts = list(_prompts(row, config))
+    except (SamplarError, ImportError):  # of another day or another machine: its card can be read
+        prompts = [card.prompts]
+    return Kind(oracle=any(map(is_oracle, prompts)), trivial=card.trivial, trains=card.trains)
+
+
+def _prompts(row: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a configured method needs at test time, for every k that has its own settings."""
+    method = load_method(row["method"])
+    over = merged(config.get("settings", {}), row["settings"])  # which older plans do not have
+    for at in ({}, *row.get("settings_at", {}).values()):
+        values = {"dataset": ".", **merged(over, at)}
+        made = fit_config(values, preset=row["preset"], method=method.defaults)
+        yield method.prompted(build(method.config, made.method_config))
 
 
 def _facts(board: Board, config: dict[str, Any]) -> list[str]:
@@ -139,6 +176,10 @@ def _notes(
         )
     if len(sides) > 1:
         notes.append("Some of these cells are scored on the pool and some on test subjects.")
+    protocols = sorted({plan["config"]["protocol"] for plan in plans})
+    if len(protocols) > 1:
+        named = " and some by ".join(f"protocol {name}" for name in protocols)
+        notes.append(f"Some of these cells are scored by {named}; such scores do not compare.")
     waiting = sum(entry.cell is None for entry in board.entries)
     if waiting:
         notes.append(f"{waiting} of {len(board.entries)} cells are not computed yet.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,20 +165,26 @@ def finished(cells: Mapping[str, Cell]) -> dict[str, str]:
     return found
 
 
-def write_plan(results: Results, name: str, bench: BenchConfig, names: Mapping[str, Key]) -> None:
+def write_plan(
+    results: Results, name: str, bench: BenchConfig, places: Sequence[tuple[str, Key]]
+) -> None:
     """Write which cells belong to this configuration now, for the report.
 
     Args:
         results: the folder.
         name: of the configuration file; another file may have its cells in the same folder.
         bench: the configuration.
-        names: key of every cell by the name of its file, finished or not.
+        places: of the table, each with the name of the file of its cell, finished or not; one cell
+            may stand at several, and these then have a list of their own beside the cells.
     """
-    content = {
+    keys = [(cell, json.loads(key.model_dump_json())) for cell, key in places]
+    content: dict[str, Any] = {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": json.loads(bench.model_dump_json()),
-        "cells": {cell: json.loads(key.model_dump_json()) for cell, key in names.items()},
+        "cells": dict(keys),
     }
+    if len(content["cells"]) < len(keys):
+        content["places"] = keys
     path = results.area("plans") / f"{slug(name)}.json"
     write_bytes(path, (json.dumps(content, indent=1) + "\n").encode())
 
@@ -187,6 +193,12 @@ def plans_in(results: Results) -> Iterator[dict[str, Any]]:
     """Yield the plans in a folder, the oldest first."""
     files = [json.loads(path.read_bytes()) for path in _plan_files(results.path)]
     yield from sorted(files, key=lambda content: content["written"])
+
+
+def places_of(content: Mapping[str, Any]) -> list[tuple[str, Key]]:
+    """Return the places of a plan in order, each with the name of the file of its cell."""
+    listed = content.get("places") or content["cells"].items()
+    return [(name, Key.model_validate(key)) for name, key in listed]
 
 
 def _plan_files(folder: Path) -> list[Path]:

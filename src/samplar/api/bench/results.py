@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -17,9 +18,19 @@ from pydantic import ValidationError
 
 from samplar.errors import InputError, ResourceError
 from samplar.evaluation.cell import Cell
-from samplar.io.atomic import ensure_writable, make_folder, whole_files, write_bytes
+from samplar.io.atomic import (
+    ensure_writable,
+    explained,
+    make_folder,
+    sweep,
+    whole_files,
+    write_bytes,
+)
 
 CELLS = "cells"
+
+AREAS = (CELLS, "exemplars", "splits", "plans", "overlays")
+"""Folders that are written to and stay."""
 
 PREFIXES = "work/prefixes"
 """Folder of what frozen encoders made of slices and pools, while a benchmark runs."""
@@ -67,21 +78,29 @@ class Results:
     def log_scoring(self, row: dict[str, Any]) -> None:
         """Add a line to the log of test scorings; it is on disk when this returns.
 
-        Several processes write here: a line is one call, appended by the system as a whole.
+        Several processes write here: a line is one call, appended by the system as a whole. It
+        begins on a line of its own, should somebody have been stopped within the one before.
+
+        Raises:
+            OutputError: the line is not there, or only a part of it.
         """
-        line = json.dumps({"when": datetime.now(UTC).isoformat(timespec="seconds"), **row}) + "\n"
-        descriptor = os.open(self.scorings, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        line = json.dumps({"when": when, **row}).encode() + b"\n"
         try:
-            os.write(descriptor, line.encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            _append(self.scorings, line)
+        except OSError as error:
+            raise explained(error, self.scorings) from error
 
     def read_scorings(self) -> list[dict[str, Any]]:
-        """Return the rows of that log."""
+        """Return the rows of that log.
+
+        A line that is no JSON object is passed over: whoever wrote it was stopped within it, and
+        so before the test subjects were scored.
+        """
         if not self.scorings.exists():
             return []
-        return [json.loads(line) for line in self.scorings.read_text("utf-8").splitlines()]
+        lines = self.scorings.read_text("utf-8", errors="replace").splitlines()
+        return [row for row in map(_row, lines) if row is not None]
 
     def forget_prefixes(self, name: str = "") -> None:
         """Remove what frozen encoders made: of one pool by its name, or all."""
@@ -108,10 +127,34 @@ class Results:
             ) from error
         try:
             shutil.rmtree(self.path / "work", ignore_errors=True)
+            for area in AREAS:
+                sweep(self.path / area)
             yield
         finally:
             self.forget_prefixes()
             lock.release()
+
+
+def _append(path: Path, line: bytes) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        if os.lseek(descriptor, 0, os.SEEK_END):
+            os.lseek(descriptor, -1, os.SEEK_END)
+            if os.read(descriptor, 1) != b"\n":
+                line = b"\n" + line
+        if os.write(descriptor, line) < len(line):  # the system says why only to the next call
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
 
 
 def read_cell(path: Path) -> Cell:

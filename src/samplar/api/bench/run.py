@@ -33,7 +33,7 @@ class Prepared:
         bench: the configuration.
         results: the folder.
         cells: all of them.
-        done: names of the files of finished ones, by digest.
+        done: names of the files of finished ones, by digest; several places may share one.
         added: trivial methods that were not configured.
         seconds: what each cell that is still to be computed will take, by digest.
     """
@@ -47,14 +47,33 @@ class Prepared:
     seconds: dict[str, float]
 
     @property
+    def count(self) -> int:
+        """How many cells there are; several places of the table may share one."""
+        return len(self._distinct)
+
+    @property
     def to_do(self) -> list[Planned]:
-        """The cells that have no scores yet."""
-        return [cell for cell in self.cells if cell.digest not in self.done]
+        """The cells that have no scores yet, each digest once."""
+        return [cell for cell in self._distinct.values() if cell.digest not in self.done]
+
+    @property
+    def _distinct(self) -> dict[str, Planned]:
+        """The first cell of each digest: two rows may have the same settings at some k."""
+        found: dict[str, Planned] = {}
+        for cell in self.cells:
+            found.setdefault(cell.digest, cell)
+        return found
+
+    def look_again(self) -> None:
+        """Enter as done what others have finished since; only now may nobody else compute."""
+        found = finished(self.results.read_cells())
+        self.done.update({c.digest: found[c.digest] for c in self.to_do if c.digest in found})
 
     def write_plan(self) -> None:
         """Write which cells there are to be, for the report."""
-        names = {self.done.get(cell.digest, cell.name): cell.key for cell in self.cells}
-        write_plan(self.results, self.name, self.bench, names)
+        names = {digest: cell.name for digest, cell in self._distinct.items()} | self.done
+        places = [(names[cell.digest], cell.key) for cell in self.cells]
+        write_plan(self.results, self.name, self.bench, places)
 
 
 @dataclass
@@ -119,7 +138,7 @@ def run(
     """Compute every cell that has no scores yet.
 
     Args:
-        prepared: what to do.
+        prepared: what to do; cells that another bench finished meanwhile are entered as done.
         workers: how many processes compute at once; 0 is this process itself.
         keep: leave runs and predictions in the work folder.
         told: whom to tell how far the choice of exemplars is.
@@ -128,7 +147,7 @@ def run(
     Raises:
         SamplarError: what is not the fault of one cell.
     """
-    ran, left = Ran(), Counter(cell.pool for cell in prepared.to_do)
+    ran, left = Ran(), Counter[str]()
 
     def enter(cell: Planned, made: Cell) -> None:
         left[cell.pool] -= 1
@@ -141,6 +160,8 @@ def run(
         on_cell(cell, made)
 
     with prepared.results.held():
+        prepared.look_again()
+        left.update(cell.pool for cell in prepared.to_do)
         prepared.write_plan()
         tasks = _tasks(prepared, workers, keep, told, enter)
         if workers:

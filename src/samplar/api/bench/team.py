@@ -17,6 +17,7 @@ from multiprocessing.context import SpawnProcess
 import torch
 
 from samplar.api.bench.compute import compute, failed
+from samplar.api.bench.orphan import end_with_parent
 from samplar.api.bench.results import read_cell
 from samplar.api.bench.task import Task
 from samplar.errors import ResourceError
@@ -84,6 +85,7 @@ def _start(task: Task, running: Sequence[Running], threads: int) -> Running:
 
 
 def _work(task: Task, device: str, threads: int) -> None:
+    end_with_parent()
     signal.signal(signal.SIGTERM, leave)
     keep_freed_memory()
     torch.set_num_threads(threads)
@@ -97,11 +99,17 @@ def _say(line: str) -> None:
 
 
 def _outcome(one: Running) -> Cell:
-    """Read what the process wrote; if it died first, write that it has failed."""
+    """Read what the process wrote; if it died first, write that it has failed.
+
+    A process may die after it wrote its cell, while it is taken down: the scores stay.
+    """
     one.process.join()
     task, path = one.task, one.task.results.cells / f"{one.task.cell.name}.json"
-    if one.process.exitcode == 0 and path.exists():
-        return read_cell(path)
+    if path.exists():
+        found = read_cell(path)
+        scored = found.digest == task.cell.digest and found.evaluation is not None
+        if scored or one.process.exitcode == 0:
+            return found
     error = ResourceError(
         f"the process of this cell {how_it_ended(one.process.exitcode)}",
         fix="Memory may have run out: use fewer --workers",

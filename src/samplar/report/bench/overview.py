@@ -23,26 +23,31 @@ def overview(data: BenchData) -> list[Table]:
 def _side_by_side(data: BenchData, k: Column, datasets: Sequence[str]) -> Table:
     """Put the DSC of every data set, and their mean, into one row for each method.
 
-    A mean is taken only of methods that are done on all of these sets, or it would be of
-    other sets than the mean below it.
+    A mean is taken only of methods that are level with the most complete one on all of these
+    sets, or it would be of other sets and other draws than the mean below it.
     """
     board = data.board
     found = {
         m: {d: board.spread(d, m, k).mean for d in datasets} for m in methods_on(board, datasets)
     }
     shown = {m: means for m, means in found.items() if any(v is not None for v in means.values())}
-    fair = {m: means for m, means in shown.items() if not board.is_oracle(m)}
-    overall = {m: _mean([*means.values()]) for m, means in shown.items()}
+    level = {d: board.level(d, k) for d in datasets}
+    fair = {d: board.fair(d, k) for d in datasets}
+    overall = {
+        m: _mean([mean if m in level[d] else None for d, mean in means.items()])
+        for m, means in shown.items()
+    }
+    ranked = {m: mean for m, mean in overall.items() if not board.is_oracle(m)}
     rows = []
     for method in shown:
         cells = [
             Cell(
                 score(board, d, method, k, "dsc"),
-                best=leads(method, {m: v[d] for m, v in fair.items()}, max),
+                best=leads(method, {m: shown[m][d] for m in fair[d]}, max),
             )
             for d in datasets
         ]
-        best = leads(method, {m: overall[m] for m in fair}, max)
+        best = leads(method, ranked, max)
         rows.append((Cell(data.shown(method)), *cells, Cell(number(overall[method]), best=best)))
     return Table((f"DSC, {column_name(k)}", *datasets, MEAN), tuple(rows), numbers_from=1)
 

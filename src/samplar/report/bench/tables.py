@@ -27,7 +27,7 @@ def column_name(k: Column) -> str:
 def score_table(data: BenchData, dataset: str, metric: Metric) -> Table:
     """Compare the methods: mean and standard deviation over draws and seeds of every column.
 
-    The best of each column is marked; oracles take no part in that.
+    The best of each column is marked, of the methods that compete there.
     """
     board, columns = data.board, data.board.columns(dataset)
 
@@ -105,6 +105,7 @@ def class_table(data: BenchData, dataset: str) -> Table:
     """List the DSC of every class and method; the best of each class and column is marked."""
     board, columns = data.board, data.board.columns(dataset)
     names = [cell.evaluation for cell in data.of(dataset) if cell.evaluation is not None]
+    fair = {k: board.fair(dataset, k) for k in columns}
     rows = []
     for name in names[0].per_class if names else ():
         means = {
@@ -117,11 +118,10 @@ def class_table(data: BenchData, dataset: str) -> Table:
             for k in columns
         }
         for method in methods_on(board, [dataset]):
-            fair = [m for m in methods_on(board, [dataset]) if not board.is_oracle(m)]
             cells = [
                 Cell(
                     number(means[method, k]),
-                    best=leads(method, {m: means[m, k] for m in fair}, max),
+                    best=leads(method, {m: means[m, k] for m in fair[k]}, max),
                 )
                 for k in columns
             ]
@@ -206,10 +206,9 @@ def score(board: Board, dataset: str, method: str, k: Column, metric: Metric) ->
 
 def _best(data: BenchData, dataset: str, k: Column, metric: Metric) -> set[str]:
     board = data.board
-    fair = [m for m in methods_on(board, [dataset]) if not board.is_oracle(m)]
-    means = {m: board.spread(dataset, m, k, metric).mean for m in fair}
+    means = {m: board.spread(dataset, m, k, metric).mean for m in board.fair(dataset, k)}
     top = min if metric == "hd95" else max
-    return {method for method in fair if leads(method, means, top)}
+    return {method for method in means if leads(method, means, top)}
 
 
 def leads(

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -95,6 +98,81 @@ def test_two_configurations_make_one_table_with_the_reference_that_is_named(copi
     assert data.reference == "copy"
     assert set(data.board.methods) == {"decoder-only", "copy", "linear-probe", "zero-shot"}
     assert len(data.board.cells) == 13
+
+
+def test_oracles_and_trivial_methods_are_told_before_they_have_a_cell(bench):
+    rows = [
+        {**bench.row("zero-shot"), "name": "truth"},
+        {**bench.row("copy-nearest"), "name": "copy"},
+        {**bench.row("med-sa"), "name": "clicked at two"},
+        bench.row("decoder-only"),
+        bench.row("med-sa"),
+    ]
+    rows[2]["settings_at"] = {2: {"method_config": {"clicks": "oracle"}}}
+    bench.write(methods=rows, seeds=[0, 1])
+    bench.prepare().write_plan()
+    board = bench_data(bench.results).board
+    assert board.cells == []
+    assert [m for m in board.methods if board.is_oracle(m)] == ["truth", "clicked at two"]
+    assert [m for m in board.methods if board.is_trivial(m)] == ["copy", "linear-probe"]
+    still = {m for m in board.methods if not board.kind(m).trains}
+    assert still == {"truth", "copy", "linear-probe"}
+    lines = bench_markdown(bench.results.path).splitlines()
+    assert [line.split(" | ")[0] for line in lines if line.startswith("| ")][2:] == [
+        "| decoder-only",
+        "| med-sa",
+        "| copy (trivial)",
+        "| linear-probe (trivial)",
+        "| truth (oracle: reads the truth)",
+        "| clicked at two (oracle: reads the truth)",
+    ]
+
+
+def changed_plan(bench, **row: Any) -> Path:
+    """Write a plan of one method whose row is then changed, as only another version could."""
+    bench.write(methods=[bench.row("zero-shot")])
+    bench.prepare().write_plan()
+    (path,) = (bench.results.path / "plans").iterdir()
+    plan = json.loads(path.read_text())
+    plan["config"]["methods"][0].update(row)
+    path.write_text(json.dumps(plan))
+    return path
+
+
+def test_settings_of_another_version_leave_what_the_card_says(bench):
+    changed_plan(bench, settings={"no such setting": 1})
+    assert bench_data(bench.results).board.is_oracle("zero-shot")
+
+
+def test_a_plan_of_before_there_were_settings_for_all_rows_can_be_read(bench):
+    path = changed_plan(bench)
+    plan = json.loads(path.read_text())
+    del plan["config"]["settings"]
+    del plan["config"]["methods"][0]["settings_at"]
+    path.write_text(json.dumps(plan))
+    assert bench_data(bench.results).board.is_oracle("zero-shot")
+
+
+def test_a_method_that_there_is_no_more_is_shown_as_any(bench):
+    changed_plan(bench, method="gone", name="zero-shot")
+    board = bench_data(bench.results).board
+    assert "zero-shot" in board.methods
+    assert not board.is_oracle("zero-shot")
+
+
+def test_two_protocols_in_one_folder_are_told(copied):
+    def told() -> bool:
+        return any("protocol samed" in note for note in bench_data(copied.results).notes)
+
+    assert not told()
+    other = copied.config.with_name("other.yaml")
+    values = yaml.safe_load(copied.config.read_text())
+    other.write_text(yaml.safe_dump({**values, "protocol": "samed", "draws": [5]}))
+    prepare(other, copied.results.path).write_plan()
+    assert told()
+    copied.change(protocol="samed")
+    copied.prepare().write_plan()
+    assert not told()  # all of them are
 
 
 def test_a_folder_without_a_plan_is_refused(tmp_path):

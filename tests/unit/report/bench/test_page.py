@@ -5,9 +5,17 @@ import re
 import pytest
 from bench_cells import bench_data, cell, entry, missing
 
+from samplar.evaluation.board import Board, Kind
 from samplar.io.overlay import png_bytes
 from samplar.report.bench.page import render_bench
-from samplar.report.bench.tables import cost_table, difference_table, markdown_table, ratio_table
+from samplar.report.bench.tables import (
+    class_table,
+    cost_table,
+    difference_table,
+    markdown_table,
+    ratio_table,
+    score_table,
+)
 
 
 def subjects(dsc: float) -> dict[str, tuple[float, float]]:
@@ -130,6 +138,38 @@ def test_one_subject_gives_a_difference_but_no_interval():
     assert table is not None
     assert [c.text for c in table.rows[0]] == ["samed", "+10.0"]
     assert not table.rows[0][1].best
+
+
+def test_subjects_of_other_draws_give_no_interval():
+    few = [cell("samed", {"ann": (50, 50)})]
+    many = [cell("decoder-only", {name: (60, 60)}, draw=d) for d, name in enumerate(("ann", "bob"))]
+    table = difference_table(bench_data(map(entry, [*few, *many])), "heart")
+    assert table is not None
+    assert [c.text for c in table.rows[0]] == ["samed", "+10.0"]
+
+
+def test_what_rests_on_fewer_draws_is_never_best():
+    cells = [cell(m, subjects(50 + d), draw=d) for m in ("samed", "unet") for d in (0, 1)]
+    cells.append(cell("decoder-only", subjects(70)))
+    data = bench_data([*map(entry, cells), missing("decoder-only", 1, draw=1)])
+    for table in (
+        score_table(data, "heart", "dsc"),
+        score_table(data, "heart", "hd95"),
+        markdown_table(data, "heart"),
+        class_table(data, "heart"),
+    ):
+        best = {
+            c.text for row in table.rows if any(value.best for value in row) for c in row[:2]
+        } & {"samed", "unet", "decoder-only"}
+        assert best == {"samed", "unet"}
+
+
+def test_what_a_method_is_is_told_before_it_has_a_cell():
+    entries = [missing(name, 1) for name in ("truth", "nearest", "decoder-only")]
+    kinds = {"truth": Kind(oracle=True), "nearest": Kind(trivial=True)}
+    table = score_table(bench_data(entries, board=Board(tuple(entries), kinds)), "heart", "dsc")
+    names = ["decoder-only", "nearest (trivial)", "truth (oracle: reads the truth)"]
+    assert [row[0].text for row in table.rows] == names
 
 
 @pytest.mark.parametrize(("spared", "shown"), [(90.0, True), (0.0, False)])
