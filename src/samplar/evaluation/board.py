@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, stdev
@@ -131,17 +132,18 @@ class Board:
     def level(self, dataset: str, k: Column) -> set[str]:
         """Return the methods whose means at a column are of the same draws and seeds.
 
-        These are the draws and seeds that are finished for the most complete method that is no
-        oracle, or of all methods where there are only oracles. Of a method that does not train the
-        draws alone must agree. Nothing is level where the most complete ones disagree.
+        These are the draws and seeds that most methods have, oracles aside unless there is nothing
+        else; of several that as many have, the largest set. A method that is ahead of the others
+        is not level with them. Of a method that does not train the draws alone must agree.
+        Nothing is level where that leaves several sets of one size.
         """
         done = self._finished(dataset, k)
         draws = {method: {draw for draw, _ in places} for method, places in done.items()}
         judges = [method for method in done if not self.is_oracle(method)] or list(done)
-        widest = _largest([draws[method] for method in judges])
+        widest = _commonest([draws[method] for method in judges])
         alike = [method for method in done if draws[method] == widest]
         seeded = [method for method in alike if self.kind(method).trains]
-        fullest = _largest([done[method] for method in seeded if method in judges])
+        fullest = _commonest([done[method] for method in seeded if method in judges])
         if widest is None or fullest is None:
             return set()
         return {method for method in alike if method not in seeded or done[method] == fullest}
@@ -193,11 +195,17 @@ class Board:
         return {method: (fmean(values), len(values)) for method, values in found.items()}
 
 
-def _largest(found: Sequence[set[T]]) -> set[T] | None:
-    """Return the largest set; None where several of that size differ."""
-    most = max(map(len, found), default=0)
-    first, *others = [one for one in found if len(one) == most] or [set()]
-    return first if all(other == first for other in others) else None
+def _commonest(found: Sequence[set[T]]) -> set[T] | None:
+    """Return the set that occurs most often, of several the largest; None where that is not one.
+
+    Of no sets it is the empty one.
+    """
+    counts = Counter(map(frozenset, found))
+    worth = {one: (count, len(one)) for one, count in counts.items()}
+    best = [one for one in worth if worth[one] == max(worth.values())]
+    if not best:
+        return set()
+    return set(best[0]) if len(best) == 1 else None
 
 
 def score_arrays(

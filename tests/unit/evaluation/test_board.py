@@ -57,11 +57,17 @@ def test_only_methods_that_rest_on_the_same_draws_and_seeds_are_level():
         *places("one draw", (0, 0), (0, 1)),
         *places("elsewhere", (1, 0), (1, 1), (2, 0), (2, 1)),
     )
-    assert found.level("heart", 1) == set()  # "elsewhere" has as many draws, and others
-    fewer = board(*(e for e in found.entries if e.key.draw < 2))
-    assert fewer.level("heart", 1) == {"a", "b"}
-    assert fewer.fair("heart", 1) == ["a", "b"]
-    assert fewer.level("heart", 4) == fewer.level("liver", 1) == set()
+    assert found.level("heart", 1) == {"a", "b"}
+    assert found.fair("heart", 1) == ["a", "b"]
+    assert found.level("heart", 4) == found.level("liver", 1) == set()
+
+
+def test_a_method_that_is_ahead_takes_no_honours_from_the_others():
+    ahead = places("ahead", (0, 0), (1, 0))
+    found = board(*ahead, *places("a", (0, 0)), *places("b", (0, 0)))
+    assert found.level("heart", 1) == {"a", "b"}
+    assert board(*ahead, *places("a", (0, 0))).level("heart", 1) == {"ahead"}
+    assert board(*ahead, *places("a", (0, 0), (2, 0))).level("heart", 1) == set()
 
 
 def test_what_does_not_train_has_no_seeds_to_miss():

@@ -23,8 +23,8 @@ def overview(data: BenchData) -> list[Table]:
 def _side_by_side(data: BenchData, k: Column, datasets: Sequence[str]) -> Table:
     """Put the DSC of every data set, and their mean, into one row for each method.
 
-    A mean is taken only of methods that are level with the most complete one on all of these
-    sets, or it would be of other sets and other draws than the mean below it.
+    A mean is taken only of methods that are level with most others on all of these sets, or it
+    would be of other sets and other draws than the mean below it.
     """
     board = data.board
     found = {

@@ -28,8 +28,8 @@ SHEETS = ("page.css", "bench.css")
 READING = (
     "Mean ± standard deviation over draws of exemplars and seeds (n in the head of each column); "
     "each of them is a mean over classes of means over subjects. In one draw every method was "
-    "given the same exemplars. The best of each column is bold, of the methods whose draws and "
-    "seeds are those of the most complete one; a dot is not computed yet. "
+    "given the same exemplars. The best of each column is bold, of the methods with the draws and "
+    "seeds that most of them have; a dot is not computed yet. "
 )
 BLIND = "k = 0 is for methods that look at no exemplar. "
 
@@ -77,9 +77,9 @@ def _side_by_side(data: BenchData) -> list[Html]:
         return []
     rule = element(
         "p.label",
-        "Mean DSC on each data set; the best is bold, of the methods whose draws and seeds are "
-        "those of the most complete one; a dot is not computed yet. The mean over the data sets is "
-        "that of methods that are so complete on all of them.",
+        "Mean DSC on each data set; the best is bold, of the methods with the draws and seeds that "
+        "most of them have; a dot is not computed yet. The mean over the data sets is that of "
+        "methods which have these on all of them.",
     )
     return [element("h2", "Data sets side by side"), *map(table_html, tables), rule]
 
