@@ -104,7 +104,7 @@ def stopped(config, silent, folder):
             raise StopError
 
     with pytest.raises(StopError):
-        fit(config, folder, told=replace(silent, step=stop))
+        fit(config, folder, told=replace(silent, step=stop), report=False)
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_run_that_goes_on_looks_as_often_as_it_has_learnt_to(
         monkeypatch.setattr(HeldOut, "settle", settle)
 
     settle_on(used)
-    whole = fit(looking, tmp_path / "whole", told=silent)
+    whole = fit(looking, tmp_path / "whole", told=silent, report=False)
     for calibrate in (True, False):
         folder = tmp_path / f"cut-{calibrate}"
         settle_on(used)
@@ -134,7 +134,7 @@ def test_a_run_that_goes_on_looks_as_often_as_it_has_learnt_to(
         settle_on(not used)  # as it might come out on another machine
         trust = looking.trust.model_copy(update={"calibrate": calibrate})
         changed = looking.model_copy(update={"trust": trust})
-        resumed = fit(changed, folder, told=silent, resume=True)
+        resumed = fit(changed, folder, told=silent, resume=True, report=False)
         assert adapter_digest(resumed.run) == adapter_digest(whole.run)
         assert (read_card(folder).roi is not None) == used
         assert resumed.run.read_manifest()["window"] == used
@@ -145,22 +145,22 @@ def test_a_run_that_goes_on_does_not_choose_its_exemplars_again(
     config, silent, tmp_path, monkeypatch
 ):
     settings = config(strategy="diverse")
-    whole = fit(settings, tmp_path / "whole", told=silent)
+    whole = fit(settings, tmp_path / "whole", told=silent, report=False)
     stopped(settings, silent, tmp_path / "cut")
     monkeypatch.setattr("samplar.api.fit.embedder", lambda *_, **__: pytest.fail)
-    resumed = fit(settings, tmp_path / "cut", told=silent, resume=True)
+    resumed = fit(settings, tmp_path / "cut", told=silent, resume=True, report=False)
     assert adapter_digest(resumed.run) == adapter_digest(whole.run)
 
 
 def test_a_run_goes_on_with_the_exemplars_it_has_or_not_at_all(config, silent, tmp_path):
     settings = config(strategy="random")
-    fitted = fit(settings, tmp_path / "run", told=silent)
-    other = fit(config(strategy="random", seed=5), tmp_path / "other", told=silent)
+    fitted = fit(settings, tmp_path / "run", told=silent, report=False)
+    other = fit(config(strategy="random", seed=5), tmp_path / "other", told=silent, report=False)
     same = settings.model_copy(update={"exemplars": fitted.run.exemplars})
-    fit(same, tmp_path / "run", told=silent, resume=True)
+    fit(same, tmp_path / "run", told=silent, resume=True, report=False)
     elsewhere = settings.model_copy(update={"exemplars": other.run.exemplars})
     with pytest.raises(InputError) as caught:
-        fit(elsewhere, tmp_path / "run", told=silent, resume=True)
+        fit(elsewhere, tmp_path / "run", told=silent, resume=True, report=False)
     assert caught.value.code == "resume.other_run"
 
 
