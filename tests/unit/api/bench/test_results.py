@@ -62,7 +62,6 @@ def test_a_line_that_was_not_written_whole_is_an_error_and_not_a_row(results, mo
     assert cells_in(results) == ["a", "c"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="nobody can ask there whether a process lives")
 def test_what_dead_processes_left_is_swept_from_every_folder(results):
     owner = subprocess.run([sys.executable, "-c", NAME], capture_output=True, check=True).stdout
     for area in AREAS:
